@@ -1,0 +1,284 @@
+"""Emotion Lab as commands: python -m core …"""
+
+from __future__ import annotations
+
+import codecs
+import math
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import typer
+
+from core.errors import InputProblem
+
+# What a command computes with is imported inside it, so that --help answers at once and only training waits for Keras.
+if TYPE_CHECKING:
+    from core.analysis import Observed, Row
+    from core.emotions import Scheme
+    from core.inference import EmotionAnalyzer
+    from core.pictures import Refused
+
+WRONG_USE, SOME_UNREADABLE, INTERRUPTED = 2, 1, 130
+
+app = typer.Typer(
+    help="What expressions look like, in pictures and videos. Runs on this computer alone.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class StopRequest:
+    """Ctrl-C asks to stop after the current step, so that what is written stays whole; pressed again, it stops at once."""
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.made:
+            raise KeyboardInterrupt
+        self.made = True
+
+
+@contextmanager
+def problems_as_sentences() -> Iterator[None]:
+    """Say on stderr what the user can mend, without a traceback, and end with the code for wrong use."""
+    try:
+        yield
+    except InputProblem as problem:
+        say(f"{problem.happened}\n{problem.remedy}")
+        raise typer.Exit(WRONG_USE) from problem
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder unless it is there. Raises InputProblem where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        happened = f"The folder “{path}” cannot be made ({problem.strerror})."
+        raise InputProblem(happened, "Choose another folder, one that you may write to.") from problem
+
+
+def say(text: str) -> None:
+    """A line for the person, beside the data on stdout."""
+    typer.echo(text, err=True)
+
+
+@app.command()
+def analyze(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, videos, zips of pictures, or folders of them.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Where the table goes; without it, to the screen.")] = None,
+    model: Annotated[str, typer.Option(help="Name of the model.")] = "ferplus",
+    detector: Annotated[str, typer.Option(help="What finds the faces.")] = "blazeface",
+    every: Annotated[float, typer.Option(metavar="SECONDS", min=0, max=3600, help="In videos, how often to look; 0: every picture.")] = 0.2,
+    scheme: Annotated[str | None, typer.Option(metavar="8|7|6|4", help="How many labels; all of the model's if not given.")] = None,
+    annotated: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Put copies with the faces drawn in here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False,
+) -> None:
+    """Tell what the faces in pictures and videos look like: a table with one row per face and moment.
+
+    Ends with 0 when every file gave a result, 1 when some could not be read, 2 for wrong use, and 130 after Ctrl-C (what was
+    written until then is whole and stays).
+    """
+    with problems_as_sentences(), StopRequest() as stop, ExitStack() as opened:
+        from tqdm import tqdm
+
+        from core.analysis import chosen_scheme, columns, provenance
+        from core.inference import EmotionAnalyzer
+        from core.pictures import walk
+        from core.reports import CsvFile, to_json
+
+        analyzer = EmotionAnalyzer.load(model, detector)
+        chosen = chosen_scheme(scheme, analyzer.labels)
+        names = columns(chosen)
+        kept: list[Row] = []
+        sinks: list[Callable[[Sequence[Row]], None]] = []
+        if out:
+            sinks.append(opened.enter_context(CsvFile(out, names)).write)
+        if as_json:
+            sinks.append(kept.extend)
+        elif not out:
+            sinks.append(CsvOnScreen(names).write)
+        files = list(walk(paths))
+        if annotated:
+            make_folder(annotated)
+        bar = opened.enter_context(tqdm(files, unit="file", file=sys.stderr))
+        work = Analysis(analyzer, chosen, every, annotated, sinks, stop, bar.set_postfix_str)
+        for file in bar:
+            work.do(file)
+            if stop.made:
+                break
+    if as_json:
+        settings = {"every_s": every, "label_scheme": chosen.name}
+        typer.echo(to_json({"provenance": provenance(analyzer, settings), "rows": kept}), nl=False)
+    if stop.made:
+        say(f"Stopped on request: {work.rows} rows were written and are whole; {len(files) - work.files} files were not begun.")
+        raise typer.Exit(INTERRUPTED)
+    if work.unreadable:
+        say(f"{work.unreadable} could not be read, or not to the end; the column “problem” says why.")
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+class Analysis:
+    """Does one file after another and passes their rows on as they come.
+
+    files         how many of those given were begun
+    rows          how many were passed on
+    unreadable    how many pictures and videos could not be read, or not to the end
+    """
+
+    def __init__(
+        self,
+        analyzer: EmotionAnalyzer,
+        scheme: Scheme,
+        every_s: float,
+        annotated: Path | None,
+        sinks: Sequence[Callable[[Sequence[Row]], None]],
+        stop: StopRequest,
+        show_progress: Callable[[str], None],
+    ) -> None:
+        self.analyzer, self.scheme, self.every_s, self.annotated = analyzer, scheme, every_s, annotated
+        self.sinks, self.stop, self.show_progress = sinks, stop, show_progress
+        self.files = self.rows = self.unreadable = 0
+        self.drawn: set[Path] = set()
+
+    def do(self, file: Path | Refused) -> None:
+        """Analyse one file, and draw it if that is wished."""
+        from core.analysis import joined, observe_file, rows
+
+        self.files += 1
+        parts: list[Observed] = []
+        for observed, source in observe_file(self.analyzer, file, self.every_s, self.on_progress, lambda: self.stop.made):
+            found = rows(self.analyzer, observed, self.scheme)
+            for write in self.sinks:
+                write(found)
+            self.rows += len(found)
+            self.unreadable += not observed.whole
+            if observed.note:
+                say(f"{observed.file}: {observed.note}")
+            if self.annotated and isinstance(source, bytes) and observed.moments:
+                self.draw_picture(self.annotated, observed, source)
+            elif self.annotated and isinstance(source, Path):
+                parts.append(observed)
+        if self.annotated and parts and isinstance(file, Path) and any(part.moments for part in parts):
+            self.draw_video(self.annotated, joined(parts), file)
+        self.show_progress("")
+
+    def on_progress(self, done_s: float, total_s: float) -> None:
+        self.show_progress(f"{done_s:.0f} s" if math.isnan(total_s) else f"{done_s:.0f} of {total_s:.0f} s")
+
+    def draw_picture(self, folder: Path, observed: Observed, content: bytes) -> None:
+        import cv2
+
+        from core.analysis import annotate, results
+        from core.pictures import read_picture
+
+        ((moment, readings),) = results(self.analyzer, observed)
+        drawn = annotate(read_picture(observed.file, content).image_bgr, readings, moment.numbers, self.scheme)
+        _, png = cv2.imencode(".png", drawn)
+        self.untaken(folder, observed.file, ".png").write_bytes(png.tobytes())
+
+    def draw_video(self, folder: Path, observed: Observed, file: Path) -> None:
+        from core.analysis import annotated_video
+
+        target = self.untaken(folder, observed.file, ".mp4")
+        annotated_video(self.analyzer, file, observed, target, self.scheme, 0.0, self.on_progress, lambda: self.stop.made)
+
+    def untaken(self, folder: Path, name: str, suffix: str) -> Path:
+        """A file in `folder` named after the one that was drawn, which no other drawing of this run has."""
+        stem = re.sub(r"[^\w.-]+", "_", PurePosixPath(name).stem)[:80]
+        number, path = 1, folder / f"{stem}_annotated{suffix}"
+        while path in self.drawn:
+            number += 1
+            path = folder / f"{stem}_annotated_{number}{suffix}"
+        self.drawn.add(path)
+        return path
+
+
+class CsvOnScreen:
+    """The table on stdout, a few rows at a time; without the mark at the start that only spreadsheets want."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.head_is_written = False
+
+    def write(self, rows: Sequence[Row]) -> None:
+        import pandas as pd
+
+        from core.reports import to_csv
+
+        head, body = to_csv(pd.DataFrame(rows, columns=list(self.names), dtype=object)).removeprefix(codecs.BOM_UTF8).split(b"\n", 1)
+        typer.echo(body if self.head_is_written else head + b"\n" + body, nl=False)
+        self.head_is_written = True
+
+
+@app.command()
+def train(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset's .parquet file.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the model; with several label sets, it gets a folder for each.")],
+    recipe: Annotated[str, typer.Option(help="Which network and schedule.")] = "compact",
+    labels: Annotated[list[str] | None, typer.Option(metavar="L", help="What to tell apart: ferplus or fer2013; repeat for both.")] = None,
+    seed: Annotated[int, typer.Option(help="Where chance begins; the same seed gives the same training.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the pictures, if not as many as the recipe says.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(metavar="DIR", help="Write logs for TensorBoard here.")] = None,
+) -> None:
+    """Train a model on labelled pictures. Called again after an interruption, it goes on from the last whole pass."""
+    with problems_as_sentences():
+        if not dataset.is_file():
+            raise InputProblem(f"There is no file “{dataset}”.", "Check the spelling of the dataset's path.")
+        from tqdm import tqdm
+
+        from core.training import train_and_export
+
+        with tqdm(unit="step", file=sys.stderr) as bar:
+
+            def on_progress(done: int, total: int) -> None:
+                bar.total, bar.n = total, done
+                bar.refresh()
+
+            settings: dict[str, Any] = {"seed": seed, "epochs": epochs, "tensorboard": tensorboard}
+            train_and_export(dataset, recipe, labels or ["ferplus"], out, on_progress=on_progress, **settings)
+    say(f"The model is in {out}.")
+
+
+@app.command()
+def bench(
+    model: Annotated[str, typer.Option(help="Name of the model.")] = "ferplus",
+    detector: Annotated[str, typer.Option(help="What finds the faces.")] = "blazeface",
+    rounds: Annotated[int, typer.Option(min=1, help="How often everything is measured.")] = 40,
+    start_up: Annotated[bool, typer.Option("--startup", help="Also measure how soon the first page is on screen.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False,
+) -> None:
+    """Measure how fast this computer is, on one thread."""
+    with problems_as_sentences():
+        from tqdm import tqdm
+
+        from core import bench as measuring
+        from core.reports import to_json
+
+        with tqdm(total=rounds, unit="round", file=sys.stderr, leave=False) as bar:
+            measured = measuring.measure(model, detector, rounds, lambda done, total: bar.update())
+        started = measuring.measure_start_up() if start_up else None
+    if as_json:
+        typer.echo(to_json(asdict(measured) | ({"start_up": started} if started else {})), nl=False)
+    else:
+        typer.echo(measuring.in_words(measured, started))
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m core")

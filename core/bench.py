@@ -1,0 +1,331 @@
+"""How fast everything is on this computer, measured in one run and on one thread."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputProblem
+from core.faces import detector_named, frame_faces
+from core.inference import EmotionAnalyzer
+from core.places import SHIPPED
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+PORTRAIT = SHIPPED / "data" / "astronaut.jpg"
+FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 640, 480
+BATCHES = (1, 8, 32)
+HEAVY = ("tensorflow", "keras", "torch")
+_PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What one run measured. All times are medians on one thread.
+
+    model, detector            what was measured
+    faces_in_frame             faces found in the frame; everything below needs one
+    detection_ms               finding the face in a 640×480 frame
+    landmarks_ms               landmarks, framing and quality of the face found
+    classification_ms          the network on one face
+    whole_ms                   from pixels to FaceReading
+    haar_ms                    OpenCV's Haar search alone on the same frame (scaleFactor=1.1, minNeighbors=5)
+    haar_over_whole            haar_ms divided by whole_ms; we promise at least 15
+    haar_over_whole_cpu        the same from the time this thread worked, which other programs on the machine disturb less
+    faces_per_second           batch size → faces classified per second in such batches
+    load_s                     importing and loading the analyzer, in a fresh process
+    peak_memory_mb             most memory of that process after one frame, in MiB; NaN where the system does not tell
+    rounds                     how often each was measured
+    """
+
+    model: str
+    detector: str
+    faces_in_frame: int
+    detection_ms: float
+    landmarks_ms: float
+    classification_ms: float
+    whole_ms: float
+    haar_ms: float
+    haar_over_whole: float
+    haar_over_whole_cpu: float
+    faces_per_second: Mapping[int, float]
+    load_s: float
+    peak_memory_mb: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartUp:
+    """How long a person waits from the command to the first page.
+
+    app_s             from process start until the title of our first page is visible in Chromium; None without a browser
+    empty_app_s       the same for a Streamlit app of one line, in the same run
+    ratio             app_s divided by empty_app_s; we promise at most 1.3
+    heavy_imports     page → which of tensorflow, keras and torch opening it imports; every page but Train must have none
+    note              why something is None; "" when everything was measured
+    """
+
+    app_s: float | None
+    empty_app_s: float | None
+    ratio: float | None
+    heavy_imports: Mapping[str, Sequence[str]]
+    note: str
+
+
+def example_frame() -> NDArray[np.uint8]:
+    """A 640×480 picture with one real face: the example portrait, as high as the frame, on grey. BGR uint8 [480, 640, 3]."""
+    portrait = cv2.imread(str(PORTRAIT))
+    if portrait is None:
+        raise InputProblem(f"The example “{PORTRAIT.name}” is missing from the folder “data”.", "Fetch the whole of Emotion Lab again.")
+    frame = np.full((FRAME_HEIGHT_PX, FRAME_WIDTH_PX, 3), 128, np.uint8)
+    left = (FRAME_WIDTH_PX - FRAME_HEIGHT_PX) // 2
+    frame[:, left : left + FRAME_HEIGHT_PX] = cv2.resize(portrait, (FRAME_HEIGHT_PX, FRAME_HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    return frame
+
+
+def measure(
+    model: str = "ferplus",
+    detector: str = "blazeface",
+    rounds: int = 40,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Bench:
+    """Measure the path of a frame on one thread, in turns with Haar, so that a busy machine slows both alike.
+
+    Raises
+    ------
+    InputProblem
+        when there is no such model or detector.
+    """
+    frame = example_frame()
+    analyzer = EmotionAnalyzer.load(model, detector)
+    find = detector_named(detector)
+    haar = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"))
+    found = find(frame)
+    faces = frame_faces(frame, found, analyzer.card.framing)
+    if not faces:
+        raise InputProblem(f"The detector “{detector}” finds no face in the example.", "Choose another detector to measure.")
+    crops = {batch: np.stack([faces[0].crop] * batch) for batch in BATCHES}
+    with _one_thread():
+        seconds, cpu = _in_turns(
+            {
+                "detection": lambda: find(frame),
+                "landmarks": lambda: frame_faces(frame, found, analyzer.card.framing),
+                "classification": lambda: analyzer.read(faces[:1]),
+                "whole": lambda: analyzer.analyze(frame),
+                "haar": lambda: haar.detectMultiScale(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), scaleFactor=1.1, minNeighbors=5),
+                **{str(batch): partial(analyzer.classify, stack) for batch, stack in crops.items()},
+            },
+            rounds,
+            on_progress,
+        )
+    load_s, peak_memory_mb = _fresh_process(model, detector)
+    return Bench(
+        model=model,
+        detector=detector,
+        faces_in_frame=len(faces),
+        detection_ms=seconds["detection"] * 1000,
+        landmarks_ms=seconds["landmarks"] * 1000,
+        classification_ms=seconds["classification"] * 1000,
+        whole_ms=seconds["whole"] * 1000,
+        haar_ms=seconds["haar"] * 1000,
+        haar_over_whole=seconds["haar"] / seconds["whole"],
+        haar_over_whole_cpu=cpu["haar"] / cpu["whole"],
+        faces_per_second={batch: batch / seconds[str(batch)] for batch in BATCHES},
+        load_s=load_s,
+        peak_memory_mb=peak_memory_mb,
+        rounds=rounds,
+    )
+
+
+def measure_start_up(app: Path = SHIPPED / "app.py", rounds: int = 5) -> StartUp:
+    """Start our app and an empty Streamlit app in turns, and see what opening each of our pages imports.
+
+    Needs Playwright and a Chromium; without them only the imports are looked at.
+    """
+    heavy = heavy_imports(app)
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        return StartUp(None, None, None, heavy, "Playwright is not installed, so no page was opened in a browser.")
+    ours: list[float] = []
+    empty: list[float] = []
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        one_line = Path(folder) / "app.py"
+        one_line.write_text('import streamlit; streamlit.title("Empty")\n', encoding="utf-8")
+        try:
+            browser = playwright.chromium.launch(executable_path=_chromium())
+        except Error:
+            return StartUp(None, None, None, heavy, "No Chromium was found, so no page was opened in a browser.")
+        for turn in range(rounds + 1):
+            for script, times in ((app, ours), (one_line, empty)):
+                seconds = _until_title(browser, script, Path(folder))
+                if turn:  # the first start reads from a cold disk
+                    times.append(seconds)
+        browser.close()
+    return StartUp(median(ours), median(empty), median(ours) / median(empty), heavy, "")
+
+
+def heavy_imports(app: Path) -> dict[str, list[str]]:
+    """Which of tensorflow, keras and torch are imported when a page opens: page → names. Each page opens in its own process."""
+    scripts = [app, *sorted((app.parent / "pages").glob("[!_]*.py"))]
+    return {script.stem: _process(_OPEN_PAGE, str(script), ",".join(HEAVY), cwd=app.parent)["imported"] for script in scripts}
+
+
+def in_words(bench: Bench, start_up: StartUp | None = None) -> str:
+    """The measurements as a table to read."""
+    lines = [
+        f"Model {bench.model}, detector {bench.detector}, one thread; medians of {bench.rounds}",
+        f"A frame of 640×480 pixels; faces in it: {bench.faces_in_frame}",
+        "",
+        f"finding the face        {bench.detection_ms:8.2f} ms",
+        f"landmarks and framing   {bench.landmarks_ms:8.2f} ms",
+        f"classification          {bench.classification_ms:8.2f} ms",
+        f"pixels to reading       {bench.whole_ms:8.2f} ms",
+        f"Haar search alone       {bench.haar_ms:8.2f} ms",
+        f"Haar takes              {bench.haar_over_whole:8.1f} times as long; promised: at least 15",
+        f"  by working time       {bench.haar_over_whole_cpu:8.1f} times",
+        "",
+        *(f"batches of {batch:<2}           {rate:8.0f} faces a second" for batch, rate in bench.faces_per_second.items()),
+        f"import and load         {bench.load_s:8.2f} s",
+        f"peak memory             {bench.peak_memory_mb:8.0f} MiB",
+    ]
+    if start_up:
+        heavy = [f"{page}: {', '.join(names)}" for page, names in start_up.heavy_imports.items() if names]
+        lines += ["", f"pages that import TensorFlow, Keras or PyTorch: {'; '.join(heavy) or 'none'}"]
+        if start_up.ratio is None:
+            lines.append(start_up.note)
+        else:
+            lines.append(f"first page on screen    {start_up.app_s:8.2f} s; an empty Streamlit app {start_up.empty_app_s:.2f} s")
+            lines.append(f"ratio                   {start_up.ratio:8.2f} times; promised: at most 1.3")
+    return "\n".join(lines)
+
+
+def _in_turns(
+    tasks: Mapping[str, Callable[[], object]], rounds: int, on_progress: Callable[[int, int], None]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Median seconds of each task by the clock and by this thread's work, measured one after the other in every round."""
+    clock: dict[str, list[float]] = {name: [] for name in tasks}
+    work: dict[str, list[float]] = {name: [] for name in tasks}
+    for task in tasks.values():
+        task()  # the first call lays out memory
+    for done in range(rounds):
+        for name, task in tasks.items():
+            work_before, clock_before = time.thread_time(), time.perf_counter()
+            task()
+            clock[name].append(time.perf_counter() - clock_before)
+            work[name].append(time.thread_time() - work_before)
+        on_progress(done + 1, rounds)
+    return {name: median(values) for name, values in clock.items()}, {name: median(values) for name, values in work.items()}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+_LOAD = """
+import json, sys, time
+start = time.perf_counter()
+from core.inference import EmotionAnalyzer
+analyzer = EmotionAnalyzer.load(sys.argv[1], sys.argv[2])
+load_s = time.perf_counter() - start
+from core.bench import example_frame, peak_memory_mb
+analyzer.analyze(example_frame())
+print(json.dumps({"load_s": load_s, "peak_memory_mb": peak_memory_mb()}))
+"""
+
+_OPEN_PAGE = """
+import json, sys
+from streamlit.testing.v1 import AppTest
+AppTest.from_file(sys.argv[1], default_timeout=120).run()
+print(json.dumps({"imported": [name for name in sys.argv[2].split(",") if name in sys.modules]}))
+"""
+
+
+def _fresh_process(model: str, detector: str) -> tuple[float, float]:
+    """Median load time and peak memory of three processes that load the analyzer and read one frame."""
+    runs = [_process(_LOAD, model, detector, cwd=SHIPPED) for _ in range(3)]
+    return median(run["load_s"] for run in runs), median(run["peak_memory_mb"] for run in runs)
+
+
+def _process(code: str, *arguments: str, cwd: Path) -> dict[str, Any]:
+    """What a fresh Python prints last, as JSON."""
+    command = [sys.executable, "-c", code, *arguments]
+    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False)  # noqa: S603  # our own code
+    if run.returncode:
+        raise RuntimeError(f"a fresh Python ended with {run.returncode}:\n{run.stderr}")
+    answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return answer
+
+
+def peak_memory_mb() -> float:
+    """Most memory that this process has held, in MiB; NaN where the system does not tell."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # not getrusage, which on Linux also counts what the parent held before the process began
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        return int(lines["VmHWM"].split()[0]) / 1024
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+
+
+def _chromium() -> str | None:
+    """The program that CHROMIUM names, or the first on this system; None for the one that Playwright may have brought along."""
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    return next((program for name in names if name and (program := shutil.which(name))), None)
+
+
+def _until_title(browser: Browser, script: Path, home: Path) -> float:
+    """Seconds from starting Streamlit until the page's title is visible."""
+    from playwright.sync_api import Error
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--server.headless=true", f"--server.port={port}", "--server.address=127.0.0.1", "--browser.gatherUsageStats=false"]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    page = browser.new_page()
+    surroundings = os.environ | {"EMOTION_LAB_HOME": str(home)}
+    quiet = subprocess.DEVNULL
+    start = time.perf_counter()
+    with subprocess.Popen(command, cwd=script.parent, stdout=quiet, stderr=quiet, env=surroundings) as server:  # noqa: S603  # our own code
+        try:
+            while True:
+                try:
+                    page.goto(f"http://127.0.0.1:{port}")
+                    break
+                except Error:  # not listening yet
+                    if server.poll() is not None or time.perf_counter() - start > _PATIENCE_S:
+                        raise RuntimeError(f"Streamlit did not start with {script.name}") from None
+                    time.sleep(0.02)
+            page.locator("h1").first.wait_for(state="visible", timeout=_PATIENCE_S * 1000)
+            return time.perf_counter() - start
+        finally:
+            page.close()
+            server.terminate()

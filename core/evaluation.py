@@ -1,0 +1,117 @@
+"""How good a model is, and how far its probabilities can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import f1_score
+
+from core.cards import Calibration, Metric
+
+if TYPE_CHECKING:
+    from core.inference import EmotionAnalyzer
+
+Indices = NDArray[np.intp]
+Floats = NDArray[np.float32]
+SCENE_PX = (640, 480)
+
+
+def accuracy(truth: Indices, probabilities: Floats) -> float:
+    """Share of pictures [n] whose likeliest label (of probabilities [n, labels]) is the true one."""
+    return float(np.mean(probabilities.argmax(axis=1) == truth))
+
+
+def macro_f1(truth: Indices, probabilities: Floats) -> float:
+    """Mean of the F1 of every label that occurs in `truth`, each counted alike."""
+    return float(f1_score(truth, probabilities.argmax(axis=1), labels=np.unique(truth), average="macro", zero_division=0.0))
+
+
+def calibration_error(truth: Indices, probabilities: Floats, bins: int = 15) -> float:
+    """Expected calibration error: mean distance between confidence and accuracy over bins of equal width, weighted by pictures.
+
+    Source
+    ------
+    Guo et al. 2017, "On calibration of modern neural networks".
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [abs(float(right[place == i].mean()) - float(confidence[place == i].mean())) * np.mean(place == i) for i in np.unique(place)]
+    return float(sum(gaps))
+
+
+def log_loss(truth: Indices, probabilities: Floats) -> float:
+    """Mean of −ln of the probability given to the true label."""
+    return float(-np.mean(np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12))))
+
+
+def bootstrapped(measure: Callable[[Indices, Floats], float], truth: Indices, probabilities: Floats, draws: int = 1000) -> Metric:
+    """A figure with its 95 % percentile interval over pictures drawn with replacement; seeded, so it is the same every time."""
+    rng = np.random.default_rng(0)
+    values = []
+    for _ in range(draws):
+        chosen = rng.integers(0, len(truth), len(truth))
+        values.append(measure(truth[chosen], probabilities[chosen]))
+    low, high = np.percentile(values, [2.5, 97.5])
+    return Metric(value=measure(truth, probabilities), low=float(low), high=float(high), n=len(truth))
+
+
+def fit_calibration(logits: Floats, truth: Indices, coverage: float = 0.9) -> Calibration:
+    """Temperature with the lowest log loss, and the probability from which labels belong to the prediction set.
+
+    Parameters
+    ----------
+    logits : float32 [n, labels], of pictures that are used for nothing else
+    truth : [n] index of the true label
+    coverage : share of new pictures whose true label the set should hold
+
+    Source
+    ------
+    Guo et al. 2017 (temperature); Sadinle, Lei and Wasserman 2019 (sets of least mean size), with the finite-sample rank of
+    split conformal prediction.
+    """
+
+    def loss(log_temperature: float) -> float:
+        return log_loss(truth, Calibration(float(np.exp(log_temperature)), coverage, 0.0).probabilities(logits))
+
+    temperature = float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
+    given = np.sort(Calibration(temperature, coverage, 0.0).probabilities(logits)[np.arange(len(truth)), truth])
+    allowed = int(np.floor((len(truth) + 1) * (1 - coverage))) - 1  # so many true labels may fall below
+    return Calibration(temperature, coverage, float(given[allowed]) if allowed >= 0 else 0.0)
+
+
+def sets_of(probabilities: Floats, calibration: Calibration) -> NDArray[np.bool_]:
+    """Prediction sets as a mask [n, labels], as Calibration.prediction_set makes them."""
+    held = probabilities >= calibration.least
+    held[np.arange(len(held)), probabilities.argmax(axis=1)] = True
+    return held
+
+
+def in_scene(face: NDArray[np.uint8], side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The face (uint8 [h, w], grey) enlarged to `side_px` and placed anywhere in a 640×480 background of soft colours and noise.
+
+    Returns uint8 [480, 640, 3]. Used to check that finding and framing lose no accuracy.
+    """
+    width, height = SCENE_PX
+    soft = cv2.resize(rng.integers(40, 200, (4, 5, 3), dtype=np.uint8), SCENE_PX, interpolation=cv2.INTER_LINEAR)
+    scene = np.asarray(soft, np.uint8) + rng.integers(0, 16, soft.shape, dtype=np.uint8)
+    top, left = rng.integers(0, height - side_px + 1), rng.integers(0, width - side_px + 1)
+    enlarged = cv2.resize(face, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
+    scene[top : top + side_px, left : left + side_px] = enlarged[..., None]
+    return scene
+
+
+def read_in_scenes(analyzer: EmotionAnalyzer, faces: NDArray[np.uint8], seed: int = 0) -> Floats:
+    """Probabilities [n, labels] of faces [n, h, w] found in scenes by the whole path, at 100 to 300 px; zeros where none was found."""
+    rng = np.random.default_rng(seed)
+    rows = np.zeros((len(faces), len(analyzer.labels)), np.float32)
+    for row, face in zip(rows, faces, strict=True):
+        readings = analyzer.analyze(in_scene(face, int(rng.integers(100, 301)), rng))
+        if readings:
+            row[:] = readings[0].probabilities
+    return rows

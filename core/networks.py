@@ -1,0 +1,122 @@
+"""The networks that we train, by recipe. Keras 3; runs on TensorFlow, PyTorch or JAX (KERAS_BACKEND)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from core.errors import InputProblem
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One network and the schedule that trains it.
+
+    widths       channels of the stages, which work at 1/2, 1/4 and 1/8 of the input's side
+    blocks       residual blocks in each stage
+    dropout      share of pooled features dropped while training
+    epochs       passes over the training pictures
+    batch        pictures in a step
+    peak_rate    highest learning rate of the one-cycle schedule
+    decay        decoupled weight decay, applied to kernels only
+    sizes_px     (share of the epochs, side in pixels): small pictures first, the full size last
+    erase        probability that a training picture loses a random rectangle
+    mixup        alpha of the Beta distribution of mixup; 0 turns it off
+    """
+
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
+    dropout: float
+    epochs: int
+    batch: int
+    peak_rate: float
+    decay: float
+    sizes_px: tuple[tuple[float, int], ...]
+    erase: float
+    mixup: float
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "compact": Recipe(
+        widths=(32, 96, 192),
+        blocks=(1, 1, 2),
+        dropout=0.3,
+        epochs=32,
+        batch=96,
+        peak_rate=0.08,
+        decay=5e-3,
+        sizes_px=((0.4, 32), (0.3, 40), (0.3, 48)),
+        erase=0.3,
+        mixup=0.2,
+    ),
+    # small enough for a test to train on two cores within seconds
+    "tiny": Recipe(
+        widths=(8, 16),
+        blocks=(1, 1),
+        dropout=0.0,
+        epochs=2,
+        batch=32,
+        peak_rate=0.05,
+        decay=0.0,
+        sizes_px=((1.0, 48),),
+        erase=0.0,
+        mixup=0.0,
+    ),
+}
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe called `name`. Raises InputProblem, naming those there are, when it is unknown."""
+    if name not in RECIPES:
+        raise InputProblem(f"There is no recipe called “{name}”.", f"Choose one of: {', '.join(RECIPES)}.")
+    return RECIPES[name]
+
+
+def build(recipe: Recipe, heads: Mapping[str, int]) -> keras.Model:
+    """A residual network with one linear output (logits) for each label set.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    heads : name of each label set → how many labels it has
+
+    Returns
+    -------
+    keras.Model
+        float32 [n, side, side, 1], scaled as the card says, → {name: float32 [n, labels]}. Any side of 32 px or more.
+
+    Source
+    ------
+    He et al. 2016, "Deep residual learning for image recognition".
+    """
+    picture = keras.Input((None, None, 1), name="picture")
+    x = _conv(picture, recipe.widths[0], kernel=5, stride=2, name="stem")
+    for stage, (width, blocks) in enumerate(zip(recipe.widths, recipe.blocks, strict=True)):
+        if stage:
+            x = _conv(x, width, stride=2, name=f"down{stage}")
+        for block in range(blocks):
+            x = _residual(x, width, name=f"stage{stage}_{block}")
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dropout(recipe.dropout, name="dropout")(x)
+    return keras.Model(picture, {name: layers.Dense(labels, name=name, dtype="float32")(x) for name, labels in heads.items()})
+
+
+def single_head(model: keras.Model, name: str) -> keras.Model:
+    """The same network (weights shared) with only the output called `name`."""
+    return keras.Model(model.inputs, model.get_layer(name).output, name=name)
+
+
+def _conv(x: keras.KerasTensor, width: int, name: str, kernel: int = 3, stride: int = 1, relu: bool = True) -> keras.KerasTensor:
+    x = layers.Conv2D(width, kernel, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv")(x)
+    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x) if relu else x
+
+
+def _residual(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
+    y = _conv(x, width, name=f"{name}_a")
+    y = _conv(y, width, name=f"{name}_b", relu=False)
+    y = layers.Add(name=f"{name}_add")([x, y])
+    return layers.ReLU(name=f"{name}_relu")(y)

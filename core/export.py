@@ -1,6 +1,6 @@
 """From a trained network to a model that can be shipped: converted, calibrated, measured, and described by a card.
 
-Runs in a process of its own under TensorFlow, whatever trained the network: `python -m core.export RUN_FOLDER`.
+Runs in a process of its own under TensorFlow, whatever trained the network: `python -m core.export FOLDER SETTINGS`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from core.emotions import LABEL_SETS
 from core.evaluation import accuracy, bootstrapped, calibration_error, fit_calibration, log_loss, macro_f1, read_in_scenes, sets_of
 from core.inference import EmotionAnalyzer
 
-SETTINGS_FILE = "settings.json"  # what training leaves for us beside weights.keras
 WEIGHTS_FILE = "model.tflite"
 REPRESENTATIVE = 500  # training pictures that show the converter which values occur
 SCENES = 1000  # pictures placed in scenes
@@ -69,24 +68,29 @@ def to_tflite(model: keras.Model, side_px: int, examples: NDArray[np.float32]) -
     return bytes(converter.convert())
 
 
-def export(run: Path) -> ModelCard:
-    """Make the model in `run` (weights.keras and settings.json, as training leaves them) ready to be served.
+def export(folder: Path, settings_file: Path) -> ModelCard:
+    """Make the network in `folder` (weights.keras) ready to be served.
 
     Writes model.tflite, predictions.csv and card.json there. Temperature and prediction sets are fitted on one half of PublicTest;
     calibration error and coverage are measured on the other.
+
+    Parameters
+    ----------
+    folder : of the model
+    settings_file : JSON that core.training.train_and_export leaves: how the network was trained
     """
-    settings = json.loads((run / SETTINGS_FILE).read_text(encoding="utf-8"))
+    settings = json.loads(settings_file.read_text(encoding="utf-8"))
     label_set = settings["label_set"]
     data = read_parquet(Path(settings["dataset"]))
     validation = data.where((data.splits == VALIDATION) & (data.targets[label_set].sum(1) > 0))
     truth = validation.targets[label_set].argmax(1)
-    model = keras.saving.load_model(run / "weights.keras", compile=False)
+    model = keras.saving.load_model(folder / "weights.keras", compile=False)
 
-    card = _draft(run.name, label_set, settings)
+    card = _draft(folder.name, label_set, settings)
     training = data.faces[data.splits == TRAINING]
     examples = training[np.random.default_rng(0).permutation(len(training))[:REPRESENTATIVE]]
     weights = to_tflite(model, card.framing.side_px, card.prepare(examples))
-    (run / WEIGHTS_FILE).write_bytes(weights)
+    (folder / WEIGHTS_FILE).write_bytes(weights)
     card = replace(card, weights={"file": WEIGHTS_FILE, "sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)})
 
     logits = EmotionAnalyzer(card, weights, "whole").logits(validation.faces)
@@ -94,8 +98,8 @@ def export(run: Path) -> ModelCard:
     card = replace(card, calibration=fit_calibration(logits[fitting], truth[fitting]))
     probabilities = card.calibration.probabilities(logits)
     card = replace(card, metrics=_measured(card, weights, model, validation, truth, probabilities, fitting))
-    card.write(run)
-    _write_predictions(run, card, validation, truth, probabilities)
+    card.write(folder)
+    _write_predictions(folder, card, validation, truth, probabilities)
     return card
 
 
@@ -137,6 +141,7 @@ def _measured(
 ) -> dict[str, Metric]:
     prepared = card.prepare(validation.faces)
     before = (model.predict(prepared, verbose=0) + model.predict(prepared[:, :, ::-1], verbose=0)) / 2
+    once = EmotionAnalyzer(replace(card, mirror_average=False), weights, "whole").logits(validation.faces)
     held = sets_of(probabilities, card.calibration).astype(np.float32)
     few = np.random.default_rng(0).permutation(len(truth))[:SCENES]
     scenes = read_in_scenes(EmotionAnalyzer(card, weights, "blazeface"), validation.faces[few])
@@ -145,6 +150,7 @@ def _measured(
         "macro_f1": bootstrapped(macro_f1, truth, probabilities),
         "log_loss": bootstrapped(log_loss, truth, probabilities),
         "accuracy_before_conversion": bootstrapped(accuracy, truth, before),
+        "accuracy_without_mirror": bootstrapped(accuracy, truth, once),
         "calibration_error": bootstrapped(calibration_error, truth[~fitting], probabilities[~fitting]),
         "coverage": bootstrapped(lambda t, h: float(np.mean(h[np.arange(len(t)), t])), truth[~fitting], held[~fitting]),
         "set_size": bootstrapped(lambda t, h: float(np.mean(h.sum(1))), truth[~fitting], held[~fitting]),
@@ -154,9 +160,9 @@ def _measured(
 
 
 def _write_predictions(
-    run: Path, card: ModelCard, validation: LabelledFaces, truth: NDArray[np.intp], probabilities: NDArray[np.float32]
+    folder: Path, card: ModelCard, validation: LabelledFaces, truth: NDArray[np.intp], probabilities: NDArray[np.float32]
 ) -> None:
-    with (run / "predictions.csv").open("w", newline="", encoding="utf-8-sig") as file:
+    with (folder / "predictions.csv").open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(["picture", "label", *(f"p_{label}" for label in card.labels)])
         for picture, label, row in zip(validation.ids, truth, probabilities, strict=True):
@@ -164,4 +170,4 @@ def _write_predictions(
 
 
 if __name__ == "__main__":
-    export(Path(sys.argv[1]))
+    export(Path(sys.argv[1]), Path(sys.argv[2]))

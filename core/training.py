@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -93,7 +94,7 @@ def train_and_export(
         folder = folders[name]
         folder.mkdir(parents=True, exist_ok=True)
         model.save(folder / "weights.keras")
-        (run / name / "history.csv").replace(folder / "history.csv")
+        shutil.copy(run / name / "history.csv", folder)
         settings = {
             "label_set": name,
             "dataset": str(dataset.resolve()),
@@ -108,10 +109,11 @@ def train_and_export(
             "scaling": asdict(SCALING),
             "framing": asdict(FRAMING),
         }
-        (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        settings_file = run / name / "settings.json"
+        settings_file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         # a process of its own: the converter is TensorFlow's, whatever trained the network, and gives its memory back
         environment = os.environ | {"KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(SHIPPED)}
-        subprocess.run([sys.executable, "-m", "core.export", str(folder)], check=True, env=environment)  # noqa: S603 our own module
+        subprocess.run([sys.executable, "-m", "core.export", str(folder), str(settings_file)], check=True, env=environment)  # noqa: S603 our own module
     return list(folders.values())
 
 

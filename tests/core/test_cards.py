@@ -62,7 +62,7 @@ def test_a_users_own_model_is_found_beside_the_shipped_ones(own_model):
 def test_weights_that_are_not_those_of_the_card_are_refused(own_model):
     (own_model / "model.tflite").write_bytes(b"something else")
 
-    with pytest.raises(InputProblem, match="do not match its card: the card names [0-9a-f]{12}…, the file is [0-9a-f]{12}…"):
+    with pytest.raises(InputProblem, match=r"do not match its card: the card names [0-9a-f]{12}…, the file is [0-9a-f]{12}…"):
         EmotionAnalyzer.load("mine")
 
 
@@ -106,7 +106,7 @@ def test_weights_are_never_read_from_outside_the_models_folder(own_model):
 
 
 def test_an_unknown_model_is_refused_with_those_there_are():
-    with pytest.raises(InputProblem, match="There is no model called “nobody”. Choose one of: .*ferplus"):
+    with pytest.raises(InputProblem, match=r"There is no model called “nobody”. Choose one of: .*ferplus"):
         model_folder("nobody")
 
 

@@ -158,7 +158,7 @@ def test_a_crop_cannot_be_changed_by_accident():
 
 
 def test_an_unknown_detector_is_refused_with_those_there_are():
-    with pytest.raises(InputProblem, match="There is no face detector called “retina”. Choose one of: blazeface, "):
+    with pytest.raises(InputProblem, match=r"There is no face detector called “retina”. Choose one of: blazeface, "):
         detector_named("retina")
 
 

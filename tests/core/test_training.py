@@ -192,7 +192,7 @@ def test_a_picture_without_a_label_adds_nothing_to_a_mixture():
 def test_an_unknown_recipe_or_label_set_is_refused(dataset, tmp_path):
     from core.training import train_and_export
 
-    with pytest.raises(InputProblem, match="There is no recipe called “huge”. Choose one of: compact, tiny"):
+    with pytest.raises(InputProblem, match=r"There is no recipe called “huge”. Choose one of: compact, tiny"):
         train_and_export(dataset, "huge", ["ferplus"], tmp_path)
-    with pytest.raises(InputProblem, match="There is no label set called “raf”. Choose from: ferplus, fer2013"):
+    with pytest.raises(InputProblem, match=r"There is no label set called “raf”. Choose from: ferplus, fer2013"):
         train_and_export(dataset, "tiny", ["raf"], tmp_path)

@@ -1,0 +1,11 @@
+"""Emotion Lab: the list of its pages."""
+
+import streamlit as st
+
+st.set_page_config(page_title="Emotion Lab", page_icon="🙂", layout="wide")
+st.navigation(
+    [
+        st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("pages/analyze.py", title="Pictures and videos", icon=":material/image_search:"),
+    ]
+).run()

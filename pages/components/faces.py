@@ -1,0 +1,95 @@
+"""One face on screen: what the network saw, what the expression looks like, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.charts import Chart, probability_bars
+from core.emotions import Scheme, in_words
+from core.inference import FaceReading
+from pages.components.words import plain
+
+CROP_SHOWN_PX = 120
+INK, INK_ON_DARK = "#1B2A31", "#EAF0F2"
+STILL = {"displayModeBar": False, "responsive": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A reading in the labels of a scheme; the prediction set likeliest first."""
+
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    prediction_set: tuple[str, ...]
+
+    @classmethod
+    def of(cls, reading: FaceReading, scheme: Scheme) -> Report:
+        merged = scheme.merge(np.array(reading.probabilities, np.float32), reading.labels)
+        share = dict(zip(scheme.labels, merged.tolist(), strict=True))
+        possible = sorted(scheme.merge_set(reading.prediction_set), key=lambda label: -share[label])
+        return cls(scheme.labels, tuple(share.values()), tuple(possible))
+
+    @property
+    def label(self) -> str:
+        """The likeliest."""
+        return self.labels[int(np.argmax(self.probabilities))]
+
+
+def sentence(reading: FaceReading, scheme: Scheme) -> str:
+    """“The expression looks like **happiness**, or possibly surprise.”, or why there is no such sentence."""
+    if reading.problem:
+        return f":material/visibility_off: Not read: {plain(reading.problem)}"
+    first, *others = Report.of(reading, scheme).prediction_set
+    return f"The expression looks like **{first}**{in_words(['', *others]) if others else ''}."
+
+
+def show_chart(chart: Chart, key: str) -> None:
+    """A chart that is looked at and not pulled about, with its sentence for those who do not see it."""
+    st.plotly_chart(inked(chart.figure), key=key, width="stretch", config=STILL, alt=chart.words)
+
+
+def inked(figure: go.Figure) -> go.Figure:
+    """Its letters in the page's own ink, where Streamlit's theme has a pale grey that small letters are hard to read in."""
+    ink = {"color": INK_ON_DARK if st.context.theme.type == "dark" else INK}
+    figure.update_layout(font=ink, legend={"font": ink})
+    figure.update_xaxes(tickfont=ink, title={"font": ink})
+    figure.update_yaxes(tickfont=ink, title={"font": ink})
+    figure.update_traces(textfont=ink, selector={"type": "bar"})
+    return figure
+
+
+def show_face(reading: FaceReading, number: int, scheme: Scheme, key: str) -> None:
+    """The crop, the sentence and the bars; of a face that cannot be read, the crop and the reason."""
+    with st.container(border=True, key=key):
+        with st.container(horizontal=True, gap="medium", wrap=False):
+            with st.container(width=CROP_SHOWN_PX):
+                st.image(
+                    enlarged(reading.crop),
+                    caption="What the network saw",
+                    width=CROP_SHOWN_PX,
+                    alt=f"Face {number} cut out, grey, as the network saw it.",
+                )
+            with st.container(width="stretch", gap="xsmall"):
+                st.markdown(f"**Face {number}**")
+                st.markdown(sentence(reading, scheme))
+        if reading.usable:
+            report = Report.of(reading, scheme)
+            show_chart(probability_bars(report.labels, report.probabilities, report.prediction_set), key=f"{key}_bars")
+
+
+def enlarged(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The crop at a size that can be looked at, its pixels left square."""
+    times = max(1, 2 * CROP_SHOWN_PX // crop.shape[0])
+    return cv2.resize(crop, None, fx=times, fy=times, interpolation=cv2.INTER_NEAREST)
+
+
+def shown_numbers(readings: Sequence[FaceReading], scheme: Scheme) -> list[str]:
+    """For each face the label whose colour its box takes; “” for a face that could not be read."""
+    return [Report.of(reading, scheme).label if reading.usable else "" for reading in readings]

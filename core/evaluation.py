@@ -22,8 +22,9 @@ SCENE_PX = (640, 480)
 
 
 def accuracy(truth: Indices, probabilities: Floats) -> float:
-    """Share of pictures [n] whose likeliest label (of probabilities [n, labels]) is the true one."""
-    return float(np.mean(probabilities.argmax(axis=1) == truth))
+    """Share of pictures [n] whose likeliest label (of probabilities [n, labels]) is the true one; a row of zeros is no answer and wrong."""
+    answered = probabilities.any(axis=1)
+    return float(np.mean((probabilities.argmax(axis=1) == truth) & answered))
 
 
 def macro_f1(truth: Indices, probabilities: Floats) -> float:

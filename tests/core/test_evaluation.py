@@ -22,6 +22,10 @@ def test_a_sure_and_right_model_has_full_marks():
     assert calibration_error(TRUTH, perfect) == pytest.approx(0)
 
 
+def test_a_face_that_was_not_found_counts_as_wrong():
+    assert accuracy(np.array([0, 1]), np.array([[0, 0], [0, 1]], np.float32)) == 0.5
+
+
 def test_a_sure_model_that_is_right_half_of_the_time_is_off_by_a_half():
     sure = np.tile(np.array([1.0, 0.0], np.float32), (10, 1))
 

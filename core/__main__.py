@@ -239,8 +239,8 @@ def train(
 ) -> None:
     """Train a model on labelled pictures. Called again after an interruption, it goes on from the last whole pass."""
     with problems_as_sentences():
-        if not dataset.is_file():
-            raise InputProblem(f"There is no file “{dataset}”.", "Check the spelling of the dataset's path.")
+        if not dataset.exists():
+            raise InputProblem(f"There is no dataset “{dataset}”.", "Check the spelling of its path.")
         from tqdm import tqdm
 
         from core.training import train_and_export

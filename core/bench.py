@@ -117,7 +117,7 @@ def measure(
     frame = example_frame()
     analyzer = EmotionAnalyzer.load(model, detector)
     find = detector_named(detector)
-    haar = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"))
+    haar = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
     found = find(frame)
     faces = frame_faces(frame, found, analyzer.card.framing)
     if not faces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, LifoQueue
@@ -25,8 +26,10 @@ class LiteModel:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._idle: LifoQueue[tuple[Interpreter, dict[str, int]]] = LifoQueue()
-        with self._borrowed() as (interpreter, _):
+        self._idle: dict[int, LifoQueue[Interpreter]] = defaultdict(
+            LifoQueue
+        )  # by rows in a batch: laying out anew takes longer than a call
+        with self._borrowed(1) as interpreter:
             self.input: dict[str, Any] = interpreter.get_input_details()[0]
             self.outputs: list[dict[str, Any]] = interpreter.get_output_details()
 
@@ -38,29 +41,27 @@ class LiteModel:
     def run(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """float32 [n, …] → the outputs as float32 [n, …], in the file's order. Quantised models are fed and read as floats."""
         count = len(batch)
-        with self._borrowed() as (interpreter, state):
-            if state["rows"] < count or state["rows"] > 4 * count:
-                state["rows"] = 1 << (count - 1).bit_length()  # a power of two, so that tensors are rarely laid out anew
-                interpreter.resize_tensor_input(self.input["index"], [state["rows"], *self.input_shape])
-                interpreter.allocate_tensors()
-            whole = np.zeros((state["rows"], *self.input_shape), self.input["dtype"])
-            whole[:count] = _quantised(batch, self.input)
-            interpreter.set_tensor(self.input["index"], whole)
+        rows = 1 << (count - 1).bit_length()  # a power of two, so that few sizes occur
+        with self._borrowed(rows) as interpreter:
+            padded = np.zeros((rows, *self.input_shape), self.input["dtype"])
+            padded[:count] = _quantised(batch, self.input)
+            interpreter.set_tensor(self.input["index"], padded)
             interpreter.invoke()
             return [_dequantised(interpreter.get_tensor(output["index"])[:count], output) for output in self.outputs]
 
     @contextmanager
-    def _borrowed(self) -> Iterator[tuple[Interpreter, dict[str, int]]]:
+    def _borrowed(self, rows: int) -> Iterator[Interpreter]:
         try:
-            lent = self._idle.get_nowait()
+            interpreter = self._idle[rows].get_nowait()
         except Empty:
             interpreter = Interpreter(model_content=self._content, num_threads=1)
+            shape = interpreter.get_input_details()[0]["shape"]
+            interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], [rows, *shape[1:]])
             interpreter.allocate_tensors()
-            lent = (interpreter, {"rows": int(interpreter.get_input_details()[0]["shape"][0])})
         try:
-            yield lent
+            yield interpreter
         finally:
-            self._idle.put(lent)
+            self._idle[rows].put(interpreter)
 
 
 def _quantised(values: NDArray[np.float32], details: dict[str, Any]) -> NDArray[Any]:

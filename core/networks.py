@@ -25,6 +25,7 @@ class Recipe:
     sizes_px     (share of the epochs, side in pixels): small pictures first, the full size last
     erase        probability that a training picture loses a random rectangle
     mixup        alpha of the Beta distribution of mixup; 0 turns it off
+    calm         share of the epochs, the last ones, without erasing and mixup
     """
 
     widths: tuple[int, ...]
@@ -37,6 +38,7 @@ class Recipe:
     sizes_px: tuple[tuple[float, int], ...]
     erase: float
     mixup: float
+    calm: float
 
 
 RECIPES: Mapping[str, Recipe] = {
@@ -51,6 +53,7 @@ RECIPES: Mapping[str, Recipe] = {
         sizes_px=((0.4, 32), (0.3, 40), (0.3, 48)),
         erase=0.3,
         mixup=0.2,
+        calm=0.125,
     ),
     # small enough for a test to train on two cores within seconds
     "tiny": Recipe(
@@ -64,6 +67,7 @@ RECIPES: Mapping[str, Recipe] = {
         sizes_px=((1.0, 48),),
         erase=0.0,
         mixup=0.0,
+        calm=0.0,
     ),
 }
 

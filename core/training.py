@@ -274,15 +274,16 @@ class AugmentedBatches(PlainBatches):
     def start(self, epoch: int) -> None:
         super().start(epoch)
         self.epoch = epoch
+        self.calm = epoch >= round((1 - self.recipe.calm) * self.recipe.epochs)
         self.order = np.random.default_rng((self.seed, epoch)).permutation(len(self.data.faces))
 
     def __getitem__(self, index: int) -> Batch:
         chosen = self.order[index * self.recipe.batch : (index + 1) * self.recipe.batch]
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        pictures = np.stack([augmented(self.data.faces[i], self.side, rng, erase=self.recipe.erase) for i in chosen])
+        pictures = np.stack([augmented(self.data.faces[i], self.side, rng, erase=0 if self.calm else self.recipe.erase) for i in chosen])
         x = self.scaling.apply(pictures)[..., None]
         y, w = self._labels(chosen)
-        if self.recipe.mixup and rng.random() < 0.5:
+        if self.recipe.mixup and not self.calm and rng.random() < 0.5:
             share = float(rng.beta(self.recipe.mixup, self.recipe.mixup))
             x = (share * x + (1 - share) * x[::-1]).astype(np.float32)
             # a picture without a label brings no weight, so the mixture follows the partner's label alone

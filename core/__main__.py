@@ -111,7 +111,7 @@ def analyze(
         if out:
             sinks.append(opened.enter_context(CsvFile(out, names)).write)
         if as_json:
-            sinks.append(kept.extend)
+            sinks.append(lambda found: kept.extend({name: row.get(name) for name in names} for row in found))
         elif not out:
             sinks.append(CsvOnScreen(names).write)
         files = list(walk(paths))

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputProblem
-from core.faces import detector_named, frame_faces
+from core.faces import HAAR_FILE, detector_named, frame_faces
 from core.inference import EmotionAnalyzer
 from core.places import SHIPPED
 
@@ -117,7 +117,7 @@ def measure(
     frame = example_frame()
     analyzer = EmotionAnalyzer.load(model, detector)
     find = detector_named(detector)
-    haar = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
+    haar = cv2.CascadeClassifier(str(HAAR_FILE))
     found = find(frame)
     faces = frame_faces(frame, found, analyzer.card.framing)
     if not faces:

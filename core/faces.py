@@ -33,6 +33,7 @@ POINTS: Mapping[str, tuple[int, ...]] = {
 DETECTOR_POINTS = ("right_eye", "left_eye", "nose", "mouth")
 """Those of POINTS that detectors find too: they frame the face where the mesh finds none."""
 
+HAAR_FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
 MESH_MARGIN = 1.5  # side of the mesh's picture, in sides of the detector's box, as MediaPipe has it
 LEVEL_PITCH_DEG = -10.0  # what the mesh says of a level head: median of 1,466 training pictures of FER-2013
 
@@ -148,13 +149,10 @@ class Cascade:
 class Haar:
     """OpenCV's cascade of Haar features (Viola and Jones 2001), with the settings most studies report."""
 
-    def __init__(self) -> None:
-        self._path = str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml")
-
     def __call__(self, image_bgr: NDArray[np.uint8]) -> list[Face]:
         grey = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
         # a classifier of its own for each call: OpenCV's is not safe to share between threads, and loads in 20 ms
-        boxes = cv2.CascadeClassifier(self._path).detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5)
+        boxes = cv2.CascadeClassifier(str(HAAR_FILE)).detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5)
         return [Face((float(x), float(y), float(w), float(h)), 1.0) for x, y, w, h in boxes]
 
 

@@ -46,14 +46,14 @@ RECIPES: Mapping[str, Recipe] = {
         widths=(32, 96, 192),
         blocks=(1, 1, 2),
         dropout=0.3,
-        epochs=32,
+        epochs=35,
         batch=96,
         peak_rate=0.08,
         decay=5e-3,
         sizes_px=((0.4, 32), (0.3, 40), (0.3, 48)),
         erase=0.3,
         mixup=0.2,
-        calm=0.125,
+        calm=0.25,
     ),
     # small enough for a test to train on two cores within seconds
     "tiny": Recipe(

@@ -232,9 +232,9 @@ def walk(paths: Sequence[Path]) -> Iterator[Path | Refused]:
     that may not be read and a folder in which there is nothing to analyse are each a Refused.
     """
     for path in paths:
-        if os.path.isfile(path):
+        if os.path.isfile(path):  # noqa: PTH113 (a Path raises where it may not look)
             yield path
-        elif os.path.isdir(path):
+        elif os.path.isdir(path):  # noqa: PTH112
             yield from _walk_folder(path)
         else:
             shown = display_name(str(path))
@@ -258,10 +258,10 @@ def _walk_folder(root: Path) -> Iterator[Path | Refused]:
             )
             continue
         for path in entries:
-            if kind_of(path.name) != "other" and os.path.isfile(path) and path.resolve().is_relative_to(inside):
+            if kind_of(path.name) != "other" and os.path.isfile(path) and path.resolve().is_relative_to(inside):  # noqa: PTH113
                 found = True
                 yield path
-        folders += [path for path in reversed(entries) if os.path.isdir(path) and not path.is_symlink()]
+        folders += [path for path in reversed(entries) if os.path.isdir(path) and not path.is_symlink()]  # noqa: PTH112
     if not found:
         shown = display_name(str(root))
         yield _refused(str(root), f"There are no pictures or videos in the folder “{shown}”.", "Choose the folder that holds them.")
@@ -331,7 +331,7 @@ def _eight_bit(image: Image.Image) -> Image.Image | None:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:  # damaged EXIF, which spoils no pixel; decoders raise nearly everything
+    except Exception:  # noqa: BLE001 damaged EXIF, which spoils no pixel; decoders raise nearly everything
         return 1
 
 

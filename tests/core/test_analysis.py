@@ -438,7 +438,7 @@ def test_an_annotated_video_shows_the_analysed_pictures_at_their_times(clip, tmp
 
 def test_there_is_no_annotated_video_of_nothing(tmp_path):
     broken = observed(problem="“clip.mp4” is empty.")
-    with pytest.raises(InputProblem, match="There is nothing to draw: “clip.mp4” is empty.") as raised:
+    with pytest.raises(InputProblem, match=r"There is nothing to draw: “clip.mp4” is empty.") as raised:
         annotated_video(StandIn(lambda i: []), io.BytesIO(b""), broken, tmp_path / "drawn.mp4")
     assert raised.value.remedy == "Copy it again."
 

@@ -26,7 +26,8 @@ BOM = b"\xef\xbb\xbf"
 def exported(text: object) -> str:
     """What a cell with `text` holds in the file."""
     rows = list(csv.reader(io.StringIO(to_csv(pd.DataFrame({"x": [text, "end"]}, dtype=object)).decode("utf-8-sig"), newline="")))
-    assert rows[0] == ["x"] and rows[2:] == [["end"]]
+    assert rows[0] == ["x"]
+    assert rows[2:] == [["end"]]
     return rows[1][0] if rows[1] else ""
 
 
@@ -158,7 +159,7 @@ def test_the_file_is_valid_however_the_work_stops(tmp_path: Path, stop: type[Bas
     def rows(number: int) -> list[dict[str, object]]:
         return [{"file": f"{number}.jpg", "face": 1}, {"file": f"{number}.jpg", "face": 2}]
 
-    with pytest.raises(stop), CsvFile(path, ["file", "face"]) as file:
+    with pytest.raises(stop), CsvFile(path, ["file", "face"]) as file:  # noqa: PT012 (the file is what is tested)
         file.write(rows(1))
         file.write(rows(2))
         raise stop
@@ -191,7 +192,7 @@ def test_a_full_disk_is_told() -> None:
 def test_a_row_that_no_longer_fits_is_taken_back(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
 
-    with pytest.raises(InputProblem, match="No space left"), CsvFile(path, ["a"]) as file:
+    with pytest.raises(InputProblem, match="No space left"), CsvFile(path, ["a"]) as file:  # noqa: PT012
         file.write([{"a": "first"}])
         raw = file._file
         assert raw is not None
@@ -265,7 +266,8 @@ def test_json_understands_what_core_returns() -> None:
         "order": {"2": None, "1": "=1"},
         "damaged": "?",
     }
-    assert "ü.jpg" in text and "NaN" not in text
+    assert "ü.jpg" in text
+    assert "NaN" not in text
 
 
 def test_json_refuses_what_it_does_not_know() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 from keras import layers
@@ -54,6 +55,20 @@ RECIPES: Mapping[str, Recipe] = {
         erase=0.3,
         mixup=0.2,
         calm=0.25,
+    ),
+    # a model that is there already, on one set of labels, at a low rate
+    "finetune": Recipe(
+        widths=(32, 96, 192),
+        blocks=(1, 1, 2),
+        dropout=0.3,
+        epochs=3,
+        batch=96,
+        peak_rate=0.008,
+        decay=5e-3,
+        sizes_px=((1.0, 48),),
+        erase=0.0,
+        mixup=0.0,
+        calm=1.0,
     ),
     # small enough for a test to train on two cores within seconds
     "tiny": Recipe(
@@ -111,6 +126,24 @@ def build(recipe: Recipe, heads: Mapping[str, int]) -> keras.Model:
 def single_head(model: keras.Model, name: str) -> keras.Model:
     """The same network (weights shared) with only the output called `name`."""
     return keras.Model(model.inputs, model.get_layer(name).output, name=name)
+
+
+def start_from(model: keras.Model, weights: Path) -> None:
+    """Give the layers of `model` the weights of the layers of the same name in `weights` (a .keras file); new heads start anew.
+
+    Raises
+    ------
+    InputProblem
+        when the file is no network of this shape.
+    """
+    remedy = "Choose the weights.keras of a model that was trained with the same widths and blocks."
+    try:
+        known = {layer.name: layer for layer in keras.saving.load_model(weights, compile=False).layers}
+        for layer in model.layers:
+            if layer.weights and layer.name in known:
+                layer.set_weights(known[layer.name].get_weights())
+    except (OSError, ValueError) as problem:
+        raise InputProblem(f"The training cannot start from “{weights.name}” ({problem}).", remedy) from problem
 
 
 def _conv(x: keras.KerasTensor, width: int, name: str, kernel: int = 3, stride: int = 1, relu: bool = True) -> keras.KerasTensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
 import os
@@ -23,7 +24,7 @@ from core.cards import Framing, Scaling
 from core.datasets import TRAINING, VALIDATION, LabelledFaces, read_parquet
 from core.emotions import LABEL_SETS
 from core.errors import InputProblem
-from core.networks import Recipe, build, recipe_named, single_head
+from core.networks import Recipe, build, recipe_named, single_head, start_from
 from core.places import SHIPPED
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
@@ -57,6 +58,7 @@ def train_and_export(
     *,
     seed: int = 1,
     epochs: int | None = None,
+    start: Path | None = None,
     tensorboard: Path | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> list[Path]:
@@ -69,7 +71,7 @@ def train_and_export(
     label_sets : names of core.emotions.LABEL_SETS; several share one training and help each other
     out : folder of the model, or with several label sets the folder of their folders. Called again after an interruption,
         training goes on from its last whole epoch
-    seed, tensorboard, on_progress : as for `train`
+    seed, start, tensorboard, on_progress : as for `train`
     epochs : how many instead of the recipe's own
 
     Returns
@@ -89,7 +91,7 @@ def train_and_export(
     folders = {name: out if len(label_sets) == 1 else out / name for name in label_sets}
     run = out / ".run"
     data = read_parquet(dataset)
-    models = train(data, chosen, label_sets, run, scaling=SCALING, seed=seed, tensorboard=tensorboard, on_progress=on_progress)
+    models = train(data, chosen, label_sets, run, scaling=SCALING, seed=seed, start=start, tensorboard=tensorboard, on_progress=on_progress)
     for name, model in models.items():
         folder = folders[name]
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,6 +104,7 @@ def train_and_export(
             "recipe": recipe,
             "trained_together_with": [other for other in label_sets if other != name],
             "seed": seed,
+            "started_from": "" if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
             "commit": _commit(),
             "keras": keras.__version__,
             "backend": keras.backend.backend(),
@@ -132,6 +135,7 @@ def train(
     scaling: Scaling,
     seed: int = 1,
     patience: int = 12,
+    start: Path | None = None,
     tensorboard: Path | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> dict[str, keras.Model]:
@@ -147,6 +151,7 @@ def train(
     scaling : how grey values meet the network
     seed : of weights, order and augmentation; the same on every run
     patience : epochs without a better validation loss after which training stops
+    start : weights.keras of a model to go on from, instead of from chance
     tensorboard : folder for TensorBoard logs, if any are wanted
     on_progress : called with (steps done, steps in all)
 
@@ -169,6 +174,8 @@ def train(
     check = PlainBatches(validation, recipe, label_sets, scaling)
 
     model = build(recipe, {name: data.targets[name].shape[1] for name in label_sets})
+    if start is not None:
+        start_from(model, start)
     optimizer = keras.optimizers.SGD(
         OneCycle(recipe.peak_rate, total_steps=len(batches) * recipe.epochs),
         momentum=0.9,

@@ -189,10 +189,26 @@ def test_a_picture_without_a_label_adds_nothing_to_a_mixture():
         assert weights["fer2013"].sum() == pytest.approx(4, abs=1e-3)
 
 
+def test_a_training_can_go_on_from_a_model_that_knows_other_labels(tmp_path):
+    from core.networks import RECIPES, build, single_head, start_from
+
+    first, second = build(RECIPES["tiny"], {"ferplus": 8}), build(RECIPES["tiny"], {"fer2013": 7})
+    single_head(first, "ferplus").save(tmp_path / "weights.keras")
+    start_from(second, tmp_path / "weights.keras")
+
+    assert np.array_equal(second.get_layer("stem_conv").get_weights()[0], first.get_layer("stem_conv").get_weights()[0])
+    assert second.get_layer("fer2013").get_weights()[0].shape[1] == 7
+    with pytest.raises(InputProblem, match=r"The training cannot start from “weights.keras”"):
+        start_from(build(RECIPES["compact"], {"fer2013": 7}), tmp_path / "weights.keras")
+    (tmp_path / "empty.keras").write_bytes(b"")
+    with pytest.raises(InputProblem, match=r"The training cannot start from “empty.keras”"):
+        start_from(second, tmp_path / "empty.keras")
+
+
 def test_an_unknown_recipe_or_label_set_is_refused(dataset, tmp_path):
     from core.training import train_and_export
 
-    with pytest.raises(InputProblem, match=r"There is no recipe called “huge”. Choose one of: compact, tiny"):
+    with pytest.raises(InputProblem, match=r"There is no recipe called “huge”. Choose one of: compact, finetune, tiny"):
         train_and_export(dataset, "huge", ["ferplus"], tmp_path)
     with pytest.raises(InputProblem, match=r"There is no label set called “raf”. Choose from: ferplus, fer2013"):
         train_and_export(dataset, "tiny", ["raf"], tmp_path)

@@ -119,8 +119,11 @@ def show_picture(given: Given, observed: Observed, judged: Judged, scheme: Schem
     with faces:
         if not readings:
             st.warning(NO_FACE.format("picture"), icon=":material/face:")
+        pages = math.ceil(len(readings) / PAGE_SIZE)
+        first = (st.pagination(pages, key=f"{key}_faces") - 1) * PAGE_SIZE if pages > 1 else 0
+        shown = list(zip(moment.numbers, readings, strict=True))[first : first + PAGE_SIZE]
         cells = [st.container()] if few else st.columns(2, gap="medium")
-        for at, (number, reading) in enumerate(zip(moment.numbers, readings, strict=True)):
+        for at, (number, reading) in enumerate(shown):
             with cells[at % len(cells)]:
                 show_face(reading, number, scheme, f"{key}_face{number}")
 

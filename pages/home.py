@@ -47,7 +47,10 @@ FIGURES = {
         "Emotions counted alike (macro F1)",
         "A balance of misses and false alarms in which rare emotions count as much as frequent ones.",
     ),
-    "calibration_error": ("Error of its probabilities", "How far, on average, “70%” is from being right 70 times in 100. Smaller is better."),
+    "calibration_error": (
+        "Error of its probabilities",
+        "How far, on average, “70%” is from being right 70 times in 100. Smaller is better.",
+    ),
     "coverage": ("Right one among those named", "How often the emotions named as possible include the right one."),
 }
 

@@ -317,7 +317,8 @@ def test_train_passes_its_options_on_and_shows_progress(tmp_path, monkeypatch):
     dataset.touch()
 
     labels = ("--labels", "ferplus", "--labels", "fer2013")
-    result = run("train", dataset, "--recipe", "tiny", *labels, "--out", tmp_path / "run", "--seed", 5, "--epochs", 2, "--start", "first.keras")
+    start = ("--start", "first.keras")
+    result = run("train", dataset, "--recipe", "tiny", *labels, "--out", tmp_path / "run", "--seed", 5, "--epochs", 2, *start)
 
     assert result.exit_code == 0
     assert asked == [("faces.parquet", "tiny", ["ferplus", "fer2013"], tmp_path / "run", 5, 2, Path("first.keras"), None)]

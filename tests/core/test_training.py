@@ -106,7 +106,7 @@ steps = []
 def told(done, total):
     steps.append((done, total))
     if len(sys.argv) > 3 and done == int(sys.argv[3]):
-        raise KeyboardInterrupt
+        sys.exit("pulled the plug")
 folders = training.train_and_export(pathlib.Path(sys.argv[1]), "tiny", ["ferplus", "fer2013"], pathlib.Path(sys.argv[2]), on_progress=told)
 assert steps[-1] == (10, 10), steps
 print(*folders)
@@ -127,7 +127,7 @@ def history(folder):
 
 def test_an_interrupted_training_goes_on_and_leaves_models_that_can_be_served(dataset, tmp_path):
     interrupted = train(dataset, tmp_path / "models", 7, expect=1)  # in the second of two epochs
-    assert "KeyboardInterrupt" in interrupted.stderr
+    assert "pulled the plug" in interrupted.stderr
     assert [row["epoch"] for row in history(tmp_path / "models" / ".run" / "ferplus")] == ["1"]
 
     train(dataset, tmp_path / "models")

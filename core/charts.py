@@ -206,9 +206,9 @@ def numbered(
     shown = np.ascontiguousarray(image_bgr).copy()
     side = max(shown.shape[:2])
     width = max(2, round(side / 320))
-    scale = max(0.45, side / 1400)
     for box, number, label in zip(boxes_px, numbers, labels, strict=True):
         colour = _bgr(_colour(label)) if label else (255, 255, 255)
+        scale = max(0.45, min(side / 1400, box[2] / 90))
         left, top, right, bottom = (round(value) for value in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
         cv2.rectangle(shown, (left, top), (right, bottom), (0, 0, 0), width + 2, cv2.LINE_AA)
         cv2.rectangle(shown, (left, top), (right, bottom), colour, max(1, width - (not label)), cv2.LINE_AA)

@@ -37,6 +37,9 @@ HAAR_FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_defaul
 MESH_MARGIN = 1.5  # side of the mesh's picture, in sides of the detector's box, as MediaPipe has it
 LEVEL_PITCH_DEG = -10.0  # what the mesh says of a level head: median of 1,466 training pictures of FER-2013
 
+LEAST_SCORE = 0.5  # of what a detector calls a face
+CERTAIN_SCORE = 0.75  # of a face that need not be confirmed by the mesh
+
 # Beyond these a reading is a guess. The training pictures lie inside (0.5 % to 99.5 %: yaw ±45°, pitch −28° to 36°,
 # sharpness from 14 once enlarged and framed again, brightness from 45, contrast from 22).
 MOST_YAW_DEG = 55.0
@@ -96,7 +99,7 @@ class BlazeFace:
     least_score : below which a candidate is no face
     """
 
-    def __init__(self, file: str, grids: Sequence[tuple[int, int]], least_score: float = 0.5) -> None:
+    def __init__(self, file: str, grids: Sequence[tuple[int, int]], least_score: float = LEAST_SCORE) -> None:
         self._model = LiteModel((_google_models() / file).read_bytes())
         self._side = self._model.input_shape[0]
         self._least_logit = float(np.log(least_score / (1 - least_score)))
@@ -129,6 +132,8 @@ class BlazeFace:
 class Cascade:
     """The quick detector where one person sits before a camera; the thorough one where the quick one is unsure or the picture is large.
 
+    Where neither finds a face that is likely to be one, the best of what the thorough one suspects.
+
     Parameters
     ----------
     quick, thorough : detectors
@@ -143,7 +148,8 @@ class Cascade:
         found = [] if max(image_bgr.shape[:2]) > self._large_px else self._quick(image_bgr)
         if found and min(face.score for face in found) >= self._sure:
             return found
-        return self._thorough(image_bgr) or found
+        searched = sorted(self._thorough(image_bgr), key=lambda face: face.score, reverse=True)
+        return [face for face in searched if face.score >= LEAST_SCORE] or found or searched[:1]
 
 
 class Haar:
@@ -184,13 +190,13 @@ def _short_range() -> Detector:
     return BlazeFace("face_detection_short_range.tflite", ((8, 2), (16, 6)))
 
 
-def _back_camera() -> Detector:
-    return BlazeFace("face_detection_back.tflite", ((16, 2), (32, 6)))
+def _back_camera(least_score: float = LEAST_SCORE) -> Detector:
+    return BlazeFace("face_detection_back.tflite", ((16, 2), (32, 6)), least_score)
 
 
 DETECTORS: Mapping[str, tuple[Callable[[], Detector], str]] = {
     "blazeface": (
-        lambda: Cascade(_short_range(), _back_camera()),
+        lambda: Cascade(_short_range(), _back_camera(least_score=0.4)),
         "BlazeFace: the quick short-range model, and the thorough one where that finds nothing",
     ),
     "blazeface-short": (
@@ -254,6 +260,7 @@ def frame_whole(image_bgr: NDArray[np.uint8], framing: Framing) -> FramedFace:
 def _framed(image_bgr: NDArray[np.uint8], grey: Grey, face: Face, framing: Framing) -> FramedFace:
     left, top, width, height = face.box_px
     mesh = _mesh(image_bgr, face)
+    doubt = "" if mesh is not None or face.score >= CERTAIN_SCORE else "It is not certain that this is a face."
     if mesh is not None:
         places = np.array([mesh[list(indices), :2].mean(axis=0) for indices in POINTS.values()])
         names: Sequence[str] = tuple(POINTS)
@@ -267,14 +274,14 @@ def _framed(image_bgr: NDArray[np.uint8], grey: Grey, face: Face, framing: Frami
     targets = np.array([framing.points[name] for name in names]) if names else np.array([[0.0, 0.0], [1.0, 1.0]])
     matrix = _similarity(places, targets * framing.side_px)
     side_px = framing.side_px / float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    return _described(face.box_px, face.score, pose, side_px, _cut_out(grey, matrix, framing.side_px))
+    return _described(face.box_px, face.score, pose, side_px, _cut_out(grey, matrix, framing.side_px), doubt)
 
 
-def _described(box_px: Box, score: float, pose: tuple[float, float, float], side_px: float, crop: Grey) -> FramedFace:
+def _described(box_px: Box, score: float, pose: tuple[float, float, float], side_px: float, crop: Grey, doubt: str = "") -> FramedFace:
     yaw, pitch, roll = pose
     sharpness = float(cv2.Laplacian(crop, cv2.CV_32F).std())
     brightness, contrast = float(crop.mean()), float(crop.std())
-    problem = ""
+    problem = doubt
     if side_px < LEAST_SIDE_PX:
         problem = f"The face is too small: {side_px:.0f} pixels where at least {LEAST_SIDE_PX:.0f} are needed."
     elif abs(yaw) > MOST_YAW_DEG or abs(pitch) > MOST_PITCH_DEG:

@@ -106,11 +106,11 @@ def show_overlay(given: Given, moment: Moment, readings: Sequence[FaceReading], 
     st.image(picture, width="stretch", alt=f"{short(given.name)}; {said or 'no face found'}.")
 
 
-def show_picture(given: Given, observed: Observed, judged: Judged, scheme: Scheme, key: str) -> None:
-    """One picture in full: its faces numbered, and what each looks like."""
+def show_picture(given: Given, observed: Observed, judged: Judged, scheme: Scheme, key: str, beside: bool = False) -> None:
+    """One picture in full: its faces numbered, and what each looks like; below the picture when they are many, unless told otherwise."""
     moment, readings = judged[0]
-    few = len(readings) <= 2
-    picture, faces = st.columns(2, gap="large") if few else (st.container(width=820), st.container())
+    beside = beside or len(readings) <= 2
+    picture, faces = st.columns(2, gap="large") if beside else (st.container(width=820), st.container())
     with picture:
         show_overlay(given, moment, readings, scheme)
         st.caption(f"{plain(short(given.name))} · {observed.width_px} × {observed.height_px} pixels · {count(len(readings), 'face')}")
@@ -122,7 +122,7 @@ def show_picture(given: Given, observed: Observed, judged: Judged, scheme: Schem
         pages = math.ceil(len(readings) / PAGE_SIZE)
         first = (st.pagination(pages, key=f"{key}_faces") - 1) * PAGE_SIZE if pages > 1 else 0
         shown = list(zip(moment.numbers, readings, strict=True))[first : first + PAGE_SIZE]
-        cells = [st.container()] if few else st.columns(2, gap="medium")
+        cells = [st.container()] if beside else st.columns(2, gap="medium")
         for at, (number, reading) in enumerate(shown):
             with cells[at % len(cells)]:
                 show_face(reading, number, scheme, f"{key}_face{number}")
@@ -173,7 +173,7 @@ def in_short(moment: Moment, readings: Sequence[FaceReading], scheme: Scheme) ->
 
 @st.dialog("Picture", width="large")
 def look_closer(given: Given, observed: Observed, judged: Judged, scheme: Scheme) -> None:
-    show_picture(given, observed, judged, scheme, "analyze_closer")
+    show_picture(given, observed, judged, scheme, "analyze_closer", beside=True)
 
 
 # ---- videos -----------------------------------------------------------------------------------------------------------------

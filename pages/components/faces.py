@@ -16,7 +16,7 @@ from core.emotions import Scheme, in_words
 from core.inference import FaceReading
 from pages.components.words import plain
 
-CROP_SHOWN_PX = 120
+CROP_SHOWN_PX = 128
 INK, INK_ON_DARK = "#1B2A31", "#EAF0F2"
 STILL = {"displayModeBar": False, "responsive": True}
 
@@ -72,7 +72,7 @@ def show_face(reading: FaceReading, number: int, scheme: Scheme, key: str) -> No
             with st.container(width=CROP_SHOWN_PX):
                 st.image(
                     enlarged(reading.crop),
-                    caption="What the network saw",
+                    caption="Seen by the network",
                     width=CROP_SHOWN_PX,
                     alt=f"Face {number} cut out, grey, as the network saw it.",
                 )

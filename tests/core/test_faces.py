@@ -68,6 +68,23 @@ def test_the_thorough_detector_is_asked_only_where_the_quick_one_is_unsure_or_th
     assert faces.Cascade(lambda image: [unsure], lambda image: [])(small) == [unsure]
 
 
+def test_the_best_suspicion_is_passed_on_only_where_nothing_better_was_found():
+    likely, weak, weaker = (Face((0.0, 0.0, 50.0, 50.0), score) for score in (0.6, 0.45, 0.41))
+    small = np.zeros((480, 640, 3), np.uint8)
+
+    assert faces.Cascade(lambda image: [], lambda image: [weaker, weak])(small) == [weak]
+    assert faces.Cascade(lambda image: [], lambda image: [weak, likely])(small) == [likely]
+    assert faces.Cascade(lambda image: [likely], lambda image: [weak])(small) == [likely]
+
+
+def test_what_may_not_be_a_face_says_so():
+    cup = np.full((200, 200, 3), 120, np.uint8)
+    cv2.ellipse(cup, (100, 100), (60, 40), 0, 0, 360, (40, 60, 90), -1)
+    (face,) = frame_faces(cup, [Face((30.0, 50.0, 140.0, 100.0), 0.6)], FRAMING)
+
+    assert face.problem == "It is not certain that this is a face."
+
+
 def framed(image):
     (face,) = frame_faces(image, detector_named("blazeface-back")(image), FRAMING)
     return face

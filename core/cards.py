@@ -17,6 +17,7 @@ from core.errors import InputProblem
 from core.places import model_folders
 
 CARD_FILE = "card.json"
+DEFAULT_MODEL = "ferplus"
 FORMAT = 1
 
 
@@ -204,14 +205,14 @@ def model_folder(name: str) -> Path:
 
 
 def installed_models() -> list[ModelCard]:
-    """The cards of all models that can be read; a damaged one is left out here and refused with its reason by `read_card`."""
-    cards = []
+    """The cards of all models that can be read, the default first; a damaged one is left out here and refused by `read_card`."""
+    cards: list[ModelCard] = []
     for folder in _installed_folders().values():
         try:
             cards.append(read_card(folder))
         except InputProblem:
             continue
-    return cards
+    return sorted(cards, key=lambda card: card.name != DEFAULT_MODEL)
 
 
 def _installed_folders() -> dict[str, Path]:

@@ -19,6 +19,8 @@ EDGE = "rgba(127,127,127,0.65)"  # an outline that lifts yellow off white and bl
 GRID = "rgba(127,127,127,0.22)"
 MOST_POINTS = 400  # more than this on one line cannot be told apart on a screen, and slows the browser
 
+LEAST_TOLD = 0.05  # less than this is no moment worth telling
+
 
 class Mark(NamedTuple):
     """What tells an emotion apart where colour does not: the dashes of its line, the symbol of its points, the hatching of its areas."""
@@ -310,6 +312,8 @@ def _timeline_words(
     others = np.where(np.arange(len(labels)) == likeliest, np.nan, probabilities)
     words = f"From {clock(times_s[0])} to {clock(times_s[-1])}: on average mostly {labels[likeliest]} ({averages[likeliest]:.0%})"
     row, column = np.unravel_index(np.nanargmax(others), others.shape)
+    if others[row, column] < LEAST_TOLD:
+        return f"{words}; nothing else ever reaches {LEAST_TOLD:.0%}."
     return f"{words}; the strongest other moment is {labels[int(column)]} ({others[row, column]:.0%}) at {clock(times_s[row])}."
 
 

@@ -166,7 +166,7 @@ def _write_predictions(
         writer = csv.writer(file)
         writer.writerow(["picture", "label", *(f"p_{label}" for label in card.labels)])
         for picture, label, row in zip(validation.ids, truth, probabilities, strict=True):
-            writer.writerow([picture, card.labels[label], *(f"{p:.5f}" for p in row)])
+            writer.writerow([picture, card.labels[label], *(f"{p:.7f}" for p in row)])
 
 
 if __name__ == "__main__":

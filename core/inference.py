@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cards import ModelCard, model_folder, read_card, read_weights
+from core.cards import DEFAULT_MODEL, ModelCard, model_folder, read_card, read_weights
 from core.errors import InputProblem
 from core.faces import FramedFace, detector_named, frame_faces, frame_whole
 from core.lite import LiteModel
@@ -97,7 +97,7 @@ class EmotionAnalyzer:
             )
 
     @classmethod
-    def load(cls, model: str = "ferplus", detector: str = "blazeface") -> EmotionAnalyzer:
+    def load(cls, model: str = DEFAULT_MODEL, detector: str = "blazeface") -> EmotionAnalyzer:
         """Load a model by name, with a face detector by name (core.faces.DETECTORS).
 
         Raises

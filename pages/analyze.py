@@ -122,10 +122,11 @@ def show_picture(given: Given, observed: Observed, judged: Judged, scheme: Schem
         pages = math.ceil(len(readings) / PAGE_SIZE)
         first = (st.pagination(pages, key=f"{key}_faces") - 1) * PAGE_SIZE if pages > 1 else 0
         shown = list(zip(moment.numbers, readings, strict=True))[first : first + PAGE_SIZE]
-        cells = [st.container()] if beside else st.columns(2, gap="medium")
-        for at, (number, reading) in enumerate(shown):
-            with cells[at % len(cells)]:
-                show_face(reading, number, scheme, f"{key}_face{number}")
+        for at in range(0, len(shown), 1 if beside else 2):
+            cells = [st.container()] if beside else st.columns(2, gap="medium")
+            for cell, (number, reading) in zip(cells, shown[at:], strict=False):
+                with cell:
+                    show_face(reading, number, scheme, f"{key}_face{number}")
 
 
 def show_pictures(files: Sequence[tuple[Given, Observed, Judged]], refused_count: int, scheme: Scheme) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-DEFAULT_MODEL = "ferplus"
-
 # file, title, icon, what it is for
 CARDS = (
     (
@@ -75,7 +73,7 @@ def show_uses() -> None:
 
 def show_figures() -> None:
     """The default model's figures from its card, in plain words."""
-    from core.cards import model_folder, read_card  # not above: the page is on screen before these load
+    from core.cards import DEFAULT_MODEL, model_folder, read_card  # not above: the page is on screen before these load
     from pages.components.problems import shown_to_user
     from pages.components.words import plain
 

@@ -32,7 +32,6 @@ def choose_model(key: str) -> ModelCard:
     name = st.selectbox(
         "Model",
         list(cards),
-        index=list(cards).index("ferplus") if "ferplus" in cards else 0,
         format_func=lambda name: cards[name].title,
         key=key,
         persist_state="session",

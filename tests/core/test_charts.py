@@ -78,6 +78,14 @@ def test_the_timeline_says_what_was_likeliest_and_when_something_else_was_strong
     assert words == "From 0:00.0 to 1:00.0: on average mostly happiness (48%); the strongest other moment is surprise (70%) at 0:40.0."
 
 
+def test_the_timeline_does_not_make_a_moment_of_next_to_nothing():
+    certain = np.tile((0.0, 1.0), (3, 1))
+
+    words = timeline(np.arange(3.0), certain, ("neutral", "happiness")).words
+
+    assert words == "From 0:00.0 to 0:02.0: on average mostly happiness (100%); nothing else ever reaches 5%."
+
+
 def test_a_face_that_was_never_readable_has_a_timeline_that_says_so():
     assert timeline(np.arange(3.0), np.full((3, 8), np.nan), EMOTIONS).words == "The face could not be read at any moment."
 

@@ -221,12 +221,13 @@ def test_ctrl_c_finishes_the_picture_in_hand_and_leaves_a_valid_table(folder, tm
 
     monkeypatch.setattr(EmotionAnalyzer, "observe", interrupted)
     out = tmp_path / "table.csv"
+    handler = signal.getsignal(signal.SIGINT)
     result = run("analyze", folder, "--out", out)
 
     assert result.exit_code == 130
     assert [row["emotion"] for row in read(out)] == ["happiness", "happiness"]
     assert "Stopped on request: 2 rows were written and are whole; 3 files were not begun." in result.stderr
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_ctrl_c_in_a_video_keeps_the_moments_before_it(tmp_path, monkeypatch):

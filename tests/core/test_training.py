@@ -189,6 +189,7 @@ def test_a_picture_without_a_label_adds_nothing_to_a_mixture():
         assert weights["fer2013"].sum() == pytest.approx(4, abs=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras under NumPy 2
 def test_a_training_can_go_on_from_a_model_that_knows_other_labels(tmp_path):
     from core.networks import RECIPES, build, single_head, start_from
 

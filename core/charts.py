@@ -66,6 +66,13 @@ def clock(time_s: float) -> str:
     return f"{ahead}:{tenths // 10:02d}.{tenths % 10}"
 
 
+def percent(share: float) -> str:
+    """“72%”; what is nearly certain or nearly impossible is not rounded to “100%” or “0%”."""
+    if 0.995 <= share < 1 - 1e-9:
+        return ">99%"
+    return "<1%" if 1e-9 < share < 0.005 else f"{share:.0%}"
+
+
 def probability_bars(labels: Sequence[str], probabilities: Sequence[float], prediction_set: Sequence[str]) -> Chart:
     """How much an expression looks like each emotion.
 
@@ -78,10 +85,12 @@ def probability_bars(labels: Sequence[str], probabilities: Sequence[float], pred
     """
     words = (
         f"The expression looks like {in_words(prediction_set)}. "
-        + ", ".join(f"{label} {share:.0%}" for label, share in sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1]))
+        + ", ".join(
+            f"{label} {percent(share)}" for label, share in sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
+        )
         + "."
     )
-    texts = [f"{share:.0%}" for share in probabilities]
+    texts = [percent(share) for share in probabilities]
     return Chart(_bars(labels, probabilities, texts, 1.0, strong=prediction_set), words)
 
 
@@ -310,11 +319,11 @@ def _timeline_words(
         return "The face could not be read at any moment."
     likeliest = int(np.argmax(averages))
     others = np.where(np.arange(len(labels)) == likeliest, np.nan, probabilities)
-    words = f"From {clock(times_s[0])} to {clock(times_s[-1])}: on average mostly {labels[likeliest]} ({averages[likeliest]:.0%})"
+    words = f"From {clock(times_s[0])} to {clock(times_s[-1])}: on average mostly {labels[likeliest]} ({percent(averages[likeliest])})"
     row, column = np.unravel_index(np.nanargmax(others), others.shape)
     if others[row, column] < LEAST_TOLD:
         return f"{words}; nothing else ever reaches {LEAST_TOLD:.0%}."
-    return f"{words}; the strongest other moment is {labels[int(column)]} ({others[row, column]:.0%}) at {clock(times_s[row])}."
+    return f"{words}; the strongest other moment is {labels[int(column)]} ({percent(others[row, column])}) at {clock(times_s[row])}."
 
 
 def _colour(label: str) -> str:

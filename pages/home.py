@@ -81,7 +81,7 @@ def show_figures() -> None:
     with shown_to_user():
         card = read_card(model_folder(DEFAULT_MODEL))
         st.caption(
-            f"{plain(card.title)} (model “{card.name}”, version {card.version}), measured on {plain(card.measured_on)}. "
+            f"{plain(card.title)} (model “{card.name}”, version {card.version}), measured on {plain(card.measured_on.rstrip('.'))}. "
             "The 95% interval says how much a figure could differ on as many other pictures of the same kind."
         )
         shown = [(card.metrics[name], *words) for name, words in FIGURES.items() if name in card.metrics]

@@ -34,6 +34,16 @@ def test_a_reading_says_everything_about_the_one_face(analyzer):
     assert (left + width / 2, top + height / 2) == pytest.approx((225, 128), abs=12)
 
 
+def test_the_known_photo_gives_the_known_answer_through_the_whole_path(analyzer):
+    """Notices a wrong scale, a swapped channel and a shuffled label. Logits, because the probabilities are nearly 0 and 1."""
+    (reading,) = analyzer.analyze(PORTRAIT)
+
+    known = {"neutral": 1.31, "happiness": 5.75, "surprise": -0.18, "sadness": -1.33, "anger": -1.67, "disgust": -1.71, "fear": -1.99}
+    found = dict(zip(analyzer.labels, analyzer.logits(reading.crop[None])[0].tolist(), strict=True))
+    assert found == pytest.approx(known | {"contempt": -0.72}, abs=0.12)  # processors round int8 differently
+    assert reading.confidence == pytest.approx(0.999, abs=0.002)
+
+
 def test_a_picture_without_a_face_gives_no_reading(analyzer):
     assert analyzer.analyze(np.full((480, 640, 3), 127, np.uint8)) == []
 

@@ -235,7 +235,9 @@ def train(
     labels: Annotated[list[str] | None, typer.Option(metavar="L", help="What to tell apart: ferplus or fer2013; repeat for both.")] = None,
     seed: Annotated[int, typer.Option(help="Where chance begins; the same seed gives the same training.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the pictures, if not as many as the recipe says.")] = None,
-    start: Annotated[Path | None, typer.Option(metavar="FILE", help="Go on from this weights.keras instead of from chance.")] = None,
+    start: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Go on from this weights.keras instead of from chance; repeat for other labels.")
+    ] = None,
     tensorboard: Annotated[Path | None, typer.Option(metavar="DIR", help="Write logs for TensorBoard here.")] = None,
 ) -> None:
     """Train a model on labelled pictures. Called again after an interruption, it goes on from the last whole pass."""
@@ -252,7 +254,7 @@ def train(
                 bar.total, bar.n = total, done
                 bar.refresh()
 
-            settings: dict[str, Any] = {"seed": seed, "epochs": epochs, "start": start, "tensorboard": tensorboard}
+            settings: dict[str, Any] = {"seed": seed, "epochs": epochs, "start": start or [], "tensorboard": tensorboard}
             train_and_export(dataset, recipe, labels or ["ferplus"], out, on_progress=on_progress, **settings)
     say(f"The model is in {out}.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -62,34 +62,26 @@ _TRIED = (
     ),
 )
 
+_COMPACT = Recipe(
+    widths=(32, 96, 192),
+    blocks=(1, 1, 2),
+    dropout=0.3,
+    epochs=35,
+    batch=96,
+    peak_rate=0.08,
+    decay=5e-3,
+    sizes_px=((0.4, 32), (0.3, 40), (0.3, 48)),
+    erase=0.3,
+    mixup=0.2,
+    calm=0.25,
+    tried=_TRIED,
+)
+
 RECIPES: Mapping[str, Recipe] = {
-    "compact": Recipe(
-        widths=(32, 96, 192),
-        blocks=(1, 1, 2),
-        dropout=0.3,
-        epochs=35,
-        batch=96,
-        peak_rate=0.08,
-        decay=5e-3,
-        sizes_px=((0.4, 32), (0.3, 40), (0.3, 48)),
-        erase=0.3,
-        mixup=0.2,
-        calm=0.25,
-        tried=_TRIED,
-    ),
-    # a model that is there already, on one set of labels, at a low rate
-    "finetune": Recipe(
-        widths=(32, 96, 192),
-        blocks=(1, 1, 2),
-        dropout=0.3,
-        epochs=3,
-        batch=96,
-        peak_rate=0.008,
-        decay=5e-3,
-        sizes_px=((1.0, 48),),
-        erase=0.0,
-        mixup=0.0,
-        calm=1.0,
+    "compact": _COMPACT,
+    # goes on from models that `compact` made
+    "finetune": replace(
+        _COMPACT, dropout=0.2, epochs=20, peak_rate=0.04, decay=2e-3, sizes_px=((0.5, 40), (0.5, 48)), erase=0.0, mixup=0.0, calm=1.0
     ),
     # small enough for a test to train on two cores within seconds
     "tiny": Recipe(

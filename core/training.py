@@ -58,7 +58,7 @@ def train_and_export(
     *,
     seed: int = 1,
     epochs: int | None = None,
-    start: Path | None = None,
+    start: Sequence[Path] = (),
     tensorboard: Path | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> list[Path]:
@@ -104,7 +104,7 @@ def train_and_export(
             "recipe": recipe,
             "trained_together_with": [other for other in label_sets if other != name],
             "seed": seed,
-            "started_from": "" if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
+            "started_from": [hashlib.sha256(weights.read_bytes()).hexdigest() for weights in start],
             "commit": _commit(),
             "keras": keras.__version__,
             "backend": keras.backend.backend(),
@@ -135,7 +135,7 @@ def train(
     scaling: Scaling,
     seed: int = 1,
     patience: int = 12,
-    start: Path | None = None,
+    start: Sequence[Path] = (),
     tensorboard: Path | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> dict[str, keras.Model]:
@@ -151,7 +151,7 @@ def train(
     scaling : how grey values meet the network
     seed : of weights, order and augmentation; the same on every run
     patience : epochs without a better validation loss after which training stops
-    start : weights.keras of a model to go on from, instead of from chance
+    start : weights.keras of models to go on from, instead of from chance; the last one wins where they share layers
     tensorboard : folder for TensorBoard logs, if any are wanted
     on_progress : called with (steps done, steps in all)
 
@@ -174,8 +174,8 @@ def train(
     check = PlainBatches(validation, recipe, label_sets, scaling)
 
     model = build(recipe, {name: data.targets[name].shape[1] for name in label_sets})
-    if start is not None:
-        start_from(model, start)
+    for weights in start:
+        start_from(model, weights)
     optimizer = keras.optimizers.SGD(
         OneCycle(recipe.peak_rate, total_steps=len(batches) * recipe.epochs),
         momentum=0.9,

@@ -40,7 +40,7 @@ ENCODERS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """What browsers play in an MP4, best first, with settings for a good picture in reasonable time; the first that is installed is used."""
 
-_THREADS = min(4, os.cpu_count() or 1)  # every thread holds a frame of its own, and the network needs the processor too
+_THREADS = min(4, os.cpu_count() or 1)  # the network needs the processor too
 _EARLY_S = 1e-3  # Matroska rounds times to milliseconds
 _LATE_S = 1.0  # a file announces up to a frame or two more than it holds; only beyond this is something missing
 _ESTIMATED = ("mpeg", "mpegts")  # these announce no duration; FFmpeg estimates one from what is there
@@ -237,7 +237,7 @@ def _opened(source: Path | BinaryIO, name: str) -> Iterator[tuple[InputContainer
         _refuse_huge(stream.codec_context.width, stream.codec_context.height, name)
         stream.codec_context.options = {"max_pixels": str(MAX_SIDE_PX**2)}
         stream.codec_context.thread_count = _THREADS
-        stream.thread_type = "AUTO"
+        stream.thread_type = "SLICE"  # with a thread for each frame, whether a picture is damaged is a race in FFmpeg
         yield container, stream
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path, PurePosixPath
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -20,6 +21,8 @@ from core.errors import InputProblem
 
 # What a command computes with is imported inside it, so that --help answers at once and only training waits for Keras.
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from core.analysis import Observed, Row
     from core.emotions import Scheme
     from core.inference import EmotionAnalyzer
@@ -227,6 +230,12 @@ class CsvOnScreen:
         self.head_is_written = True
 
 
+def show_on(bar: tqdm[Any], done: int, total: int) -> None:
+    """Progress of work that counts by itself."""
+    bar.total, bar.n = total, done
+    bar.refresh()
+
+
 @app.command()
 def train(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset's .parquet file.")],
@@ -236,7 +245,10 @@ def train(
     seed: Annotated[int, typer.Option(help="Where chance begins; the same seed gives the same training.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the pictures, if not as many as the recipe says.")] = None,
     start: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Go on from this weights.keras instead of from chance; repeat for other labels.")
+        list[Path] | None, typer.Option(metavar="FILE", help="Go on from this weights.keras, not from chance; repeat for other labels.")
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="Model whose answers make up half of the labels; repeat for several.")
     ] = None,
     tensorboard: Annotated[Path | None, typer.Option(metavar="DIR", help="Write logs for TensorBoard here.")] = None,
 ) -> None:
@@ -249,13 +261,18 @@ def train(
         from core.training import train_and_export
 
         with tqdm(unit="step", file=sys.stderr) as bar:
-
-            def on_progress(done: int, total: int) -> None:
-                bar.total, bar.n = total, done
-                bar.refresh()
-
-            settings: dict[str, Any] = {"seed": seed, "epochs": epochs, "start": start or [], "tensorboard": tensorboard}
-            train_and_export(dataset, recipe, labels or ["ferplus"], out, on_progress=on_progress, **settings)
+            train_and_export(
+                dataset,
+                recipe,
+                labels or ["ferplus"],
+                out,
+                seed=seed,
+                epochs=epochs,
+                start=start or [],
+                teachers=teacher or [],
+                tensorboard=tensorboard,
+                on_progress=partial(show_on, bar),
+            )
     say(f"The model is in {out}.")
 
 
@@ -265,6 +282,9 @@ def bench(
     detector: Annotated[str, typer.Option(help="What finds the faces.")] = "blazeface",
     rounds: Annotated[int, typer.Option(min=1, help="How often everything is measured.")] = 40,
     start_up: Annotated[bool, typer.Option("--startup", help="Also measure how soon the first page is on screen.")] = False,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DATASET", help="Also try every detector on this dataset's faces, and measure its framing.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False,
 ) -> None:
     """Measure how fast this computer is, on one thread."""
@@ -277,10 +297,15 @@ def bench(
         with tqdm(total=rounds, unit="round", file=sys.stderr, leave=False) as bar:
             measured = measuring.measure(model, detector, rounds, lambda done, total: bar.update())
         started = measuring.measure_start_up() if start_up else None
+        finding = None
+        if dataset:
+            with tqdm(unit="scene", file=sys.stderr, leave=False) as bar:
+                finding = measuring.measure_face_finding(dataset, on_progress=partial(show_on, bar))
     if as_json:
-        typer.echo(to_json(asdict(measured) | ({"start_up": started} if started else {})), nl=False)
+        more = {"start_up": started, "face_finding": finding}
+        typer.echo(to_json(asdict(measured) | {name: value for name, value in more.items() if value}), nl=False)
     else:
-        typer.echo(measuring.in_words(measured, started))
+        typer.echo(measuring.in_words(measured, started, finding))
 
 
 if __name__ == "__main__":

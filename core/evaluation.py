@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import cv2
@@ -93,26 +93,49 @@ def sets_of(probabilities: Floats, calibration: Calibration) -> NDArray[np.bool_
     return held
 
 
-def in_scene(face: NDArray[np.uint8], side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def cross_fitted(logits: Floats, truth: Indices, folds: int = 10) -> tuple[Floats, NDArray[np.bool_]]:
+    """What pictures get from a calibration that was fitted without them: probabilities [n, labels] and prediction sets (a mask).
+
+    Each tenth of the pictures is judged by what was fitted on the others, so every picture serves for measuring and none
+    for measuring itself.
+    """
+    fold = np.random.default_rng(0).permutation(len(truth)) % folds
+    probabilities = np.zeros(logits.shape, np.float32)
+    held = np.zeros(logits.shape, np.bool_)
+    for number in range(folds):
+        here = fold == number
+        calibration = fit_calibration(logits[~here], truth[~here])
+        probabilities[here] = calibration.probabilities(logits[here])
+        held[here] = sets_of(probabilities[here], calibration)
+    return probabilities, held
+
+
+def in_scene(face: NDArray[np.uint8], side_px: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
     """The face (uint8 [h, w], grey) enlarged to `side_px` and placed anywhere in a 640×480 background of soft colours and noise.
 
-    Returns uint8 [480, 640, 3]. Used to check that finding and framing lose no accuracy.
+    Returns the scene, uint8 [480, 640, 3], and where the face's picture lies in it (left, top, width, height).
     """
     width, height = SCENE_PX
     soft = cv2.resize(rng.integers(40, 200, (4, 5, 3), dtype=np.uint8), SCENE_PX, interpolation=cv2.INTER_LINEAR)
     scene = np.asarray(soft, np.uint8) + rng.integers(0, 16, soft.shape, dtype=np.uint8)
-    top, left = rng.integers(0, height - side_px + 1), rng.integers(0, width - side_px + 1)
+    top, left = int(rng.integers(0, height - side_px + 1)), int(rng.integers(0, width - side_px + 1))
     enlarged = cv2.resize(face, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
     scene[top : top + side_px, left : left + side_px] = enlarged[..., None]
-    return scene
+    return scene, (left, top, side_px, side_px)
+
+
+def scenes_of(faces: NDArray[np.uint8], seed: int = 0) -> Iterator[tuple[NDArray[np.uint8], tuple[int, int, int, int]]]:
+    """Each of the faces [n, h, w] in a scene of its own, 100 to 300 px large, as `in_scene` gives it. Shows whether finding works."""
+    rng = np.random.default_rng(seed)
+    for face in faces:
+        yield in_scene(face, int(rng.integers(100, 301)), rng)
 
 
 def read_in_scenes(analyzer: EmotionAnalyzer, faces: NDArray[np.uint8], seed: int = 0) -> Floats:
-    """Probabilities [n, labels] of faces [n, h, w] found in scenes by the whole path, at 100 to 300 px; zeros where none was found."""
-    rng = np.random.default_rng(seed)
+    """Probabilities [n, labels] of faces [n, h, w] found in scenes by the whole path; zeros where none was found."""
     rows = np.zeros((len(faces), len(analyzer.labels)), np.float32)
-    for row, face in zip(rows, faces, strict=True):
-        readings = analyzer.analyze(in_scene(face, int(rng.integers(100, 301)), rng))
+    for row, (scene, _) in zip(rows, scenes_of(faces, seed), strict=True):
+        readings = analyzer.analyze(scene)
         if readings:
             row[:] = readings[0].probabilities
     return rows

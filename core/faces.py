@@ -115,17 +115,16 @@ class BlazeFace:
         raw = regressors.reshape(len(self._anchors), -1, 2)[chosen] / self._side
         raw[:, [0, *range(2, raw.shape[1])]] += self._anchors[chosen, None]
         size = raw[:, 1]
-        corners = np.concatenate([raw[:, 0] - size / 2, raw[:, 0] + size / 2], axis=1)
+        boxes = np.concatenate([raw[:, 0] - size / 2, size], axis=1)
         scores = 1 / (1 + np.exp(-logits[chosen]))
         faces = []
-        for group in _overlapping(corners, scores, limit=0.3):
+        for group in _overlapping(boxes, scores, limit=0.3):
             weights = scores[group] / scores[group].sum()
-            left, top, right, bottom = weights @ corners[group]
+            corner, size = (weights @ boxes[group]).reshape(2, 2) * self._side / scale
+            left, top = corner - offset
             points = np.tensordot(weights, raw[group, 2:6], axes=1)
-            box = np.array([left, top, right, bottom]).reshape(2, 2) * self._side / scale - offset
             points = (points * self._side / scale - offset).astype(np.float32)
-            (left, top), (right, bottom) = box
-            faces.append(Face((left, top, right - left, bottom - top), float(scores[group].max()), points))
+            faces.append(Face((left, top, size[0], size[1]), float(scores[group].max()), points))
         return faces
 
 
@@ -248,6 +247,23 @@ def frame_faces(image_bgr: NDArray[np.uint8], faces: Sequence[Face], framing: Fr
     grey = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
     framed = [_framed(image_bgr, grey, face, framing) for face in faces]
     return sorted(framed, key=lambda face: face.box_px[2] * face.box_px[3], reverse=True)
+
+
+def measured_framing(faces_gray: NDArray[np.uint8], detector: Detector) -> tuple[dict[str, tuple[float, float]], int]:
+    """Where the points of a face lie in training pictures (uint8 [n, h, w]): medians, in sides of the picture, and of how many pictures.
+
+    Each picture is enlarged to 200 pixels and given a grey margin of half its side, because detectors need to see beyond a face.
+    """
+    side, margin = 200, 100
+    places = []
+    for grey in faces_gray:
+        large = cv2.resize(grey, (side, side), interpolation=cv2.INTER_CUBIC)
+        image = np.repeat(np.pad(large, margin, constant_values=128)[..., None], 3, axis=2).astype(np.uint8)
+        mesh = next((mesh for face in detector(image)[:1] if (mesh := _mesh(image, face)) is not None), None)
+        if mesh is not None:
+            places.append([(mesh[list(indices), :2].mean(axis=0) - margin) / side for indices in POINTS.values()])
+    medians = np.median(np.array(places).reshape(-1, len(POINTS), 2), axis=0)
+    return {name: (float(x), float(y)) for name, (x, y) in zip(POINTS, medians, strict=True)}, len(places)
 
 
 def frame_whole(image_bgr: NDArray[np.uint8], framing: Framing) -> FramedFace:
@@ -393,19 +409,21 @@ def _letterboxed(image_bgr: NDArray[np.uint8], side: int) -> tuple[NDArray[np.fl
     return square.astype(np.float32) / 127.5 - 1, scale, np.array([left, top]) / scale
 
 
-def _overlapping(corners: NDArray[np.float64], scores: NDArray[np.float64], limit: float) -> list[NDArray[np.intp]]:
+def _overlapping(boxes: NDArray[np.float64], scores: NDArray[np.float64], limit: float) -> list[NDArray[np.intp]]:
     """Groups of candidates for the same face, best first: each holds what overlaps its best by more than `limit` (IoU)."""
     left_over = np.argsort(scores)[::-1]
     groups = []
     while left_over.size:
-        overlap = _iou(corners[left_over[0]], corners[left_over])
+        overlap = overlaps(boxes[left_over[:1]], boxes[left_over])[0]
         groups.append(left_over[overlap > limit])
         left_over = left_over[overlap <= limit]
     return groups
 
 
-def _iou(one: NDArray[np.float64], many: NDArray[np.float64]) -> NDArray[np.float64]:
-    low, high = np.maximum(one[:2], many[:, :2]), np.minimum(one[2:], many[:, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = np.prod(many[:, 2:] - many[:, :2], axis=1)
-    return np.asarray(shared / np.maximum(np.prod(one[2:] - one[:2]) + areas - shared, 1e-12))
+def overlaps(some_px: NDArray[np.float64], others_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union [some, others] of boxes (left, top, width, height)."""
+    ends, other_ends = some_px[:, :2] + some_px[:, 2:], others_px[:, :2] + others_px[:, 2:]
+    sides = np.minimum(ends[:, None], other_ends[None]) - np.maximum(some_px[:, None, :2], others_px[None, :, :2])
+    shared = np.clip(sides, 0, None).prod(axis=2)
+    both = some_px[:, 2:].prod(axis=1)[:, None] + others_px[:, 2:].prod(axis=1)[None] - shared
+    return np.asarray(np.divide(shared, both, out=np.zeros_like(shared), where=both > 0))

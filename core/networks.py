@@ -79,9 +79,13 @@ _COMPACT = Recipe(
 
 RECIPES: Mapping[str, Recipe] = {
     "compact": _COMPACT,
-    # goes on from models that `compact` made
-    "finetune": replace(
+    # goes on from models that `compact` made: a second cycle of the learning rate, on pictures that are only moved and shaded
+    "second_cycle": replace(
         _COMPACT, dropout=0.2, epochs=20, peak_rate=0.04, decay=2e-3, sizes_px=((0.5, 40), (0.5, 48)), erase=0.0, mixup=0.0, calm=1.0
+    ),
+    # a model that is there already, on one set of labels, at a low rate
+    "finetune": replace(
+        _COMPACT, dropout=0.2, epochs=4, peak_rate=0.012, decay=2e-3, sizes_px=((1.0, 48),), erase=0.0, mixup=0.0, calm=1.0
     ),
     # small enough for a test to train on two cores within seconds
     "tiny": Recipe(

@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
+from core.faces import overlaps
+
 RESTART_HALF_LIVES = 4.0
 """After a gap of more half-lives than this, smoothing starts anew: the past would count for less than a sixteenth."""
 
@@ -87,7 +89,7 @@ class Follower:
         off = _distance(expected, boxes) / size
         near = np.minimum(off, _distance(last, boxes) / size)  # it may have stopped meanwhile
         reach = _REACH + _REACH_PER_S * np.minimum(away_s, _REACH_FOR_S)
-        cost = 1 - _overlap(expected, boxes) + off + growth
+        cost = 1 - overlaps(expected, boxes) + off + growth
         cost[(near > reach[:, None]) | (growth > math.log2(_RESIZE))] = _NEVER
         return {int(place): self._tracks[row] for row, place in zip(*linear_sum_assignment(cost), strict=True) if cost[row, place] < _NEVER}
 
@@ -214,12 +216,3 @@ def _distance(some_px: NDArray[np.float64], others_px: NDArray[np.float64]) -> N
     """[some, others], between the centres."""
     across, down = np.moveaxis(_centres(some_px)[:, None] - _centres(others_px)[None], 2, 0)
     return cast(NDArray[np.float64], np.hypot(across, down))
-
-
-def _overlap(some_px: NDArray[np.float64], others_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[some, others], intersection over union."""
-    ends, other_ends = some_px[:, :2] + some_px[:, 2:], others_px[:, :2] + others_px[:, 2:]
-    sides = np.minimum(ends[:, None], other_ends[None]) - np.maximum(some_px[:, None, :2], others_px[None, :, :2])
-    shared = np.clip(sides, 0, None).prod(axis=2)
-    both = some_px[:, 2:].prod(axis=1)[:, None] + others_px[:, 2:].prod(axis=1)[None] - shared
-    return cast(NDArray[np.float64], np.divide(shared, both, out=np.zeros_like(shared), where=both > 0))

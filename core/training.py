@@ -20,10 +20,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cards import Framing, Scaling
+from core.cards import Framing, Scaling, read_card, read_weights
 from core.datasets import TRAINING, VALIDATION, LabelledFaces, read_parquet
 from core.emotions import LABEL_SETS
 from core.errors import InputProblem
+from core.inference import EmotionAnalyzer
 from core.networks import Recipe, build, recipe_named, single_head, start_from
 from core.places import SHIPPED
 
@@ -59,6 +60,7 @@ def train_and_export(
     seed: int = 1,
     epochs: int | None = None,
     start: Sequence[Path] = (),
+    teachers: Sequence[Path] = (),
     tensorboard: Path | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> list[Path]:
@@ -71,7 +73,7 @@ def train_and_export(
     label_sets : names of core.emotions.LABEL_SETS; several share one training and help each other
     out : folder of the model, or with several label sets the folder of their folders. Called again after an interruption,
         training goes on from its last whole epoch
-    seed, start, tensorboard, on_progress : as for `train`
+    seed, start, teachers, tensorboard, on_progress : as for `train`
     epochs : how many instead of the recipe's own
 
     Returns
@@ -91,7 +93,18 @@ def train_and_export(
     folders = {name: out if len(label_sets) == 1 else out / name for name in label_sets}
     run = out / ".run"
     data = read_parquet(dataset)
-    models = train(data, chosen, label_sets, run, scaling=SCALING, seed=seed, start=start, tensorboard=tensorboard, on_progress=on_progress)
+    models = train(
+        data,
+        chosen,
+        label_sets,
+        run,
+        scaling=SCALING,
+        seed=seed,
+        start=start,
+        teachers=teachers,
+        tensorboard=tensorboard,
+        on_progress=on_progress,
+    )
     for name, model in models.items():
         folder = folders[name]
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,6 +118,7 @@ def train_and_export(
             "trained_together_with": [other for other in label_sets if other != name],
             "seed": seed,
             "started_from": [hashlib.sha256(weights.read_bytes()).hexdigest() for weights in start],
+            "teachers": [read_card(teacher).sha256 for teacher in teachers],
             "commit": _commit(),
             "keras": keras.__version__,
             "backend": keras.backend.backend(),
@@ -136,6 +150,7 @@ def train(
     seed: int = 1,
     patience: int = 12,
     start: Sequence[Path] = (),
+    teachers: Sequence[Path] = (),
     tensorboard: Path | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> dict[str, keras.Model]:
@@ -152,6 +167,7 @@ def train(
     seed : of weights, order and augmentation; the same on every run
     patience : epochs without a better validation loss after which training stops
     start : weights.keras of models to go on from, instead of from chance; the last one wins where they share layers
+    teachers : folders of models whose answers make up half of the targets, where they have the same labels
     tensorboard : folder for TensorBoard logs, if any are wanted
     on_progress : called with (steps done, steps in all)
 
@@ -163,13 +179,13 @@ def train(
     Source
     ------
     Smith and Topin 2019 (one-cycle schedule), Zhang et al. 2018 (mixup), Zhong et al. 2020 (random erasing),
-    Tan and Le 2021 (small pictures first).
+    Tan and Le 2021 (small pictures first), Hinton et al. 2015 (teachers).
     """
     keras.utils.set_random_seed(seed)
     for name in label_sets:
         (out / name).mkdir(parents=True, exist_ok=True)
     validation = data.where(data.splits == VALIDATION)
-    training = data.where(data.splits == TRAINING).without_copies_of(validation)
+    training = taught(data.where(data.splits == TRAINING).without_copies_of(validation), teachers)
     batches = AugmentedBatches(training, recipe, label_sets, scaling, seed)
     check = PlainBatches(validation, recipe, label_sets, scaling)
 
@@ -209,6 +225,21 @@ def train(
     check.start(recipe.epochs)
     model.load_weights(min((best, averaged), key=lambda path: _loss(model, path, check)))
     return {name: single_head(model, name) for name in label_sets}
+
+
+def taught(data: LabelledFaces, teachers: Sequence[Path]) -> LabelledFaces:
+    """The same pictures with targets that are half the labels, half the mean answer of the teachers (folders of served models)."""
+    targets = dict(data.targets)
+    for name, own in data.targets.items():
+        analyzers = [
+            EmotionAnalyzer(card, read_weights(folder, card), "whole")
+            for folder in teachers
+            if (card := read_card(folder)).labels == LABEL_SETS[name]
+        ]
+        if analyzers:
+            answers = np.mean([analyzer.classify(data.faces) for analyzer in analyzers], axis=0)
+            targets[name] = np.where(own.any(axis=1, keepdims=True), (smoothed(own) + answers) / 2, 0).astype(np.float32)
+    return replace(data, targets=targets)
 
 
 def _loss(model: keras.Model, weights: Path, check: PlainBatches) -> float:

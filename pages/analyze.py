@@ -22,7 +22,7 @@ from core.emotions import Scheme
 from core.errors import InputProblem
 from core.faces import Box
 from core.inference import EmotionAnalyzer, FaceReading
-from core.pictures import read_picture
+from core.pictures import kind_of, read_picture
 from core.places import SHIPPED
 from core.reports import to_csv, to_json
 from core.timeline import seconds_per_label
@@ -391,6 +391,12 @@ def take_upload(bench: Workbench) -> None:
     bench.open([(upload.name, upload.getvalue()) for upload in st.session_state["analyze_files"]])
 
 
+def take_folder(bench: Workbench) -> None:
+    """Of a folder what can be looked at; what else lies there was not meant."""
+    uploads = st.session_state["analyze_folder"]
+    bench.open([(upload.name, upload.getvalue()) for upload in uploads if kind_of(upload.name) != "other"])
+
+
 def take_example(bench: Workbench) -> None:
     bench.open([(EXAMPLE.name, EXAMPLE.read_bytes())])
 
@@ -400,9 +406,15 @@ def ask_for_files(bench: Workbench) -> None:
         "Drop pictures, a zip of pictures or a video. Every face is found, and for each you see what its expression looks like "
         "and how sure that is. Nothing leaves this computer."
     )
-    st.file_uploader(
-        "Pictures, a zip of pictures, or a video", accept_multiple_files=True, key="analyze_files", on_change=take_upload, args=(bench,)
-    )
+    files, folder = st.tabs(["Files", "A whole folder"])
+    with files:
+        st.file_uploader(
+            "Pictures, a zip of pictures, or a video", accept_multiple_files=True, key="analyze_files", on_change=take_upload, args=(bench,)
+        )
+    with folder:
+        st.file_uploader(
+            "A folder of pictures and videos", accept_multiple_files="directory", key="analyze_folder", on_change=take_folder, args=(bench,)
+        )
     st.button("Try an example", key="analyze_example", type="primary", icon=":material/play_arrow:", on_click=take_example, args=(bench,))
     st.caption("The example is NASA’s portrait of the astronaut Eileen Collins (public domain).")
 

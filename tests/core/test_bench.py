@@ -8,12 +8,15 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from core import bench
 from core.__main__ import app
-from core.bench import Bench, StartUp, example_frame, heavy_imports, in_words, measure, peak_memory_mb
+from core.bench import Bench, StartUp, example_frame, heavy_imports, in_words, measure, measure_face_finding, peak_memory_mb
+from core.datasets import TRAINING, VALIDATION, VOTE_COLUMNS
+from core.emotions import FER2013_NAMES
 from core.errors import InputProblem
 from core.faces import detector_named
 
@@ -162,3 +165,24 @@ def test_without_a_browser_only_the_imports_are_told(monkeypatch, tmp_path):
     start_up = bench.measure_start_up(tmp_path / "app.py")
 
     assert start_up == StartUp(None, None, None, {"app": []}, "Playwright is not installed, so no page was opened in a browser.")
+
+
+def test_detectors_are_tried_on_a_datasets_faces(tmp_path):
+    portrait = cv2.imread(str(bench.PORTRAIT), cv2.IMREAD_GRAYSCALE)
+    face = cv2.resize(portrait[60:210, 150:300], (48, 48), interpolation=cv2.INTER_AREA)
+    pictures = [face, face[:, ::-1], np.zeros((48, 48), np.uint8), face]
+    table = {
+        "row": range(4),
+        "image": [cv2.imencode(".png", picture)[1].tobytes() for picture in pictures],
+        "label": [next(iter(FER2013_NAMES))] * 4,
+        "usage": [VALIDATION] * 3 + [TRAINING],
+    }
+    pd.DataFrame(table | {name: [1] * 4 for name in VOTE_COLUMNS}).to_parquet(tmp_path / "faces.parquet")
+
+    finding = measure_face_finding(tmp_path / "faces.parquet")
+
+    assert finding.scenes == 3
+    assert finding.found["blazeface"] == pytest.approx(2 / 3)
+    assert finding.over_haar["haar"] == 1 > finding.over_haar["blazeface-short"] > 0
+    assert finding.framed == 1
+    assert "blazeface                  66.7%" in in_words(measure(rounds=1), finding=finding)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from core.cards import Calibration
-from core.evaluation import accuracy, bootstrapped, calibration_error, fit_calibration, in_scene, log_loss, macro_f1, sets_of
+from core.evaluation import accuracy, bootstrapped, calibration_error, cross_fitted, fit_calibration, in_scene, log_loss, macro_f1, sets_of
 
 RNG = np.random.default_rng(3)
 TRUTH = RNG.integers(0, 4, 800)
@@ -74,7 +74,21 @@ def test_prediction_sets_as_a_mask_are_those_in_names():
 
 
 def test_a_scene_holds_the_face_and_nothing_like_it_elsewhere():
-    scene = in_scene(np.full((48, 48), 255, np.uint8), 120, np.random.default_rng(0))
+    scene, (left, top, width, height) = in_scene(np.full((48, 48), 255, np.uint8), 120, np.random.default_rng(0))
 
     assert scene.shape == (480, 640, 3)
+    assert (scene[top : top + height, left : left + width] == 255).all()
     assert int((scene == 255).all(axis=2).sum()) == 120 * 120
+
+
+def test_no_picture_is_judged_by_a_calibration_that_was_fitted_with_it():
+    probabilities, held = cross_fitted(LOGITS, TRUTH)
+    odd = TRUTH.copy()
+    odd[0] = (odd[0] + 1) % 4
+    others, others_held = cross_fitted(LOGITS, odd)
+
+    assert np.array_equal(others[0], probabilities[0])
+    assert np.array_equal(others_held[0], held[0])
+    assert not np.array_equal(others, probabilities)
+    assert held[np.arange(800), TRUTH].mean() == pytest.approx(0.9, abs=0.03)
+    assert calibration_error(TRUTH, probabilities) < 0.04

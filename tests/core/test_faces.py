@@ -15,12 +15,7 @@ FRAMING = read_card(SHIPPED / "models" / "ferplus").framing
 
 
 def iou(one, other):
-    return float(faces._iou(corners(one), corners(other)[None])[0])
-
-
-def corners(box):
-    left, top, width, height = box
-    return np.array([left, top, left + width, top + height])
+    return float(faces.overlaps(np.array([one]), np.array([other]))[0, 0])
 
 
 @pytest.mark.parametrize("name", ["blazeface", "blazeface-short", "blazeface-back", "haar"])
@@ -196,3 +191,14 @@ def test_yunet_finds_the_astronaut(tmp_path, monkeypatch, shared_data):
     (face,) = faces.YuNet(faces._yunet_file())(PORTRAIT)
     assert iou(face.box_px, (177, 76, 95, 95)) > 0.5
     assert face.points_px.shape == (4, 2)
+
+
+def test_the_framing_measured_on_pictures_is_the_one_they_were_cut_out_with():
+    crop = frame_faces(PORTRAIT, detector_named("blazeface")(PORTRAIT), FRAMING)[0].crop
+    nothing = np.zeros_like(crop)
+
+    points, framed = faces.measured_framing(np.stack([crop, crop[:, ::-1], nothing]), detector_named("blazeface"))
+
+    assert framed == 2
+    for name, (x, y) in points.items():
+        assert (x, y) == pytest.approx(FRAMING.points[name], abs=0.06), name

@@ -80,8 +80,13 @@ def read_parquet(path: Path) -> LabelledFaces:
 
 
 def ferplus_targets(votes: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Vote counts [n, 10] → distribution over the eight emotions [n, 8]; zeros where most voters saw none of them."""
+    """Vote counts [n, 10] → distribution over the eight emotions [n, 8]; zeros where most voters saw none of them.
+
+    What a single voter saw is set aside as a slip, as FER+'s authors do, unless nobody was seen to agree.
+    """
     emotions = votes[:, : len(EMOTIONS)].astype(np.float32)
+    agreed = np.where(emotions > 1, emotions, 0)
+    emotions = np.where(agreed.any(1, keepdims=True), agreed, emotions)
     usable = votes.argmax(1) < len(EMOTIONS)
     return np.where(usable[:, None], emotions / np.maximum(emotions.sum(1, keepdims=True), 1), 0).astype(np.float32)
 

@@ -35,10 +35,10 @@ def test_a_shipped_model_keeps_what_its_card_must_promise(name):
 
     assert card.labels == LABEL_SETS[name]
     assert card.weights["bytes"] == len(read_weights(SHIPPED / "models" / name, card)) <= 5_000_000
-    assert card.metrics["accuracy"].value >= {"ferplus": 0.83, "fer2013": 0.67}[name]  # what was reached; it may only rise
+    assert card.metrics["accuracy"].value >= {"ferplus": 0.83, "fer2013": 0.68}[name]  # what was reached; it may only rise
     assert card.metrics["accuracy_before_conversion"].value - card.metrics["accuracy"].value <= 0.003
     lost = card.metrics["accuracy_same_pictures_cropped"].value - card.metrics["accuracy_in_scenes"].value
-    assert lost <= {"ferplus": 0.02, "fer2013": 0.025}[name]
+    assert lost <= 0.02
     assert card.calibration.coverage == 0.9
     for metric in card.metrics.values():
         assert metric.low <= metric.value <= metric.high or metric.low <= metric.high

@@ -65,6 +65,15 @@ def test_votes_for_unknown_are_set_aside_and_the_rest_adds_up():
     assert targets[2].tolist() == [0.5, 0.5, 0, 0, 0, 0, 0, 0]
 
 
+def test_what_a_single_voter_saw_is_set_aside_unless_nobody_agreed():
+    votes = np.array([[6, 2, 0, 1, 0, 0, 0, 0, 1, 0], [1, 1, 0, 0, 0, 0, 0, 0, 0, 0]])
+
+    targets = ferplus_targets(votes)
+
+    assert targets[0].tolist() == [0.75, 0.25, 0, 0, 0, 0, 0, 0]
+    assert targets[1].tolist() == [0.5, 0.5, 0, 0, 0, 0, 0, 0]
+
+
 def test_copies_of_validation_pictures_are_left_out_of_training():
     faces = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2)
     splits = np.array([TRAINING, TRAINING, VALIDATION])

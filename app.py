@@ -6,6 +6,7 @@ st.set_page_config(page_title="Emotion Lab", page_icon="🙂", layout="wide")
 st.navigation(
     [
         st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("pages/live.py", title="Live camera", icon=":material/videocam:"),
         st.Page("pages/analyze.py", title="Pictures and videos", icon=":material/image_search:"),
     ]
 ).run()

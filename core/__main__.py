@@ -285,9 +285,13 @@ def bench(
     dataset: Annotated[
         Path | None, typer.Option(metavar="DATASET", help="Also try every detector on this dataset's faces, and measure its framing.")
     ] = None,
+    camera: Annotated[int, typer.Option(metavar="VIEWERS", min=0, max=16, help="Measure the live page instead.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False,
 ) -> None:
-    """Measure how fast this computer is, on one thread."""
+    """Measure how fast this computer is, on one thread; or with --camera, what viewers of the live page get."""
+    if camera:
+        bench_camera(camera, dataset, as_json)
+        return
     with problems_as_sentences():
         from tqdm import tqdm
 
@@ -306,6 +310,19 @@ def bench(
         typer.echo(to_json(asdict(measured) | {name: value for name, value in more.items() if value}), nl=False)
     else:
         typer.echo(measuring.in_words(measured, started, finding))
+
+
+def bench_camera(viewers: int, dataset: Path | None, as_json: bool) -> None:
+    """What viewers of the live page get; with a dataset, whether the labels follow its faces."""
+    with problems_as_sentences():
+        from tqdm import tqdm
+
+        from core import camera_bench
+        from core.reports import to_json
+
+        with tqdm(unit="s", file=sys.stderr, leave=False) as bar:
+            measured = camera_bench.measure_camera(viewers, dataset=dataset, on_progress=partial(show_on, bar))
+    typer.echo(to_json(measured) if as_json else camera_bench.in_words(measured), nl=not as_json)
 
 
 if __name__ == "__main__":

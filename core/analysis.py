@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core import __version__
-from core.emotions import COLOURS, EMOTIONS, SCHEMES, Scheme, scheme_named
+from core.emotions import COLOURS, EMOTIONS, SCHEMES, Scheme, person_colour, scheme_named
 from core.errors import InputProblem
 from core.faces import FramedFace
 from core.inference import EmotionAnalyzer, FaceReading
@@ -311,8 +311,12 @@ def table(analyzer: EmotionAnalyzer, observed: Observed, scheme: str | Scheme | 
         when the model does not tell apart what the scheme needs.
     """
     chosen = chosen_scheme(scheme, analyzer.labels)
-    frame = pd.DataFrame(rows(analyzer, observed, chosen, half_life_s), columns=list(columns(chosen)))
-    return frame.astype({"face": "Int64"})
+    return as_table(rows(analyzer, observed, chosen, half_life_s), chosen)
+
+
+def as_table(found: Sequence[Row], scheme: Scheme) -> pd.DataFrame:
+    """Rows as `rows` gives them, as a table with all of its columns."""
+    return pd.DataFrame(found, columns=list(columns(scheme))).astype({"face": "Int64"})
 
 
 def provenance(analyzer: EmotionAnalyzer, settings: Mapping[str, object], created_utc: str | None = None) -> Provenance:
@@ -323,20 +327,36 @@ def provenance(analyzer: EmotionAnalyzer, settings: Mapping[str, object], create
 
 def rows(analyzer: EmotionAnalyzer, observed: Observed, scheme: Scheme, half_life_s: float = 0.0) -> list[Row]:
     """The rows of `table`, each a mapping from some of `columns(scheme)`; what is not in it is missing."""
-    matrix = scheme.matrix(analyzer.labels)
     origin: Row = {"file": observed.file, "label_scheme": scheme.name, **provenance(analyzer, {}, observed.analyzed_at).row()}
     found: list[Row] = []
     for moment, readings in results(analyzer, observed, half_life_s):
         at = origin if math.isnan(moment.time_s) else origin | {"time_s": round(moment.time_s, 6)}
-        if not readings:
-            found.append(at | {"problem": NO_FACE})
-        for number, reading in zip(moment.numbers, readings, strict=True):
-            found.append(at | {"face": number} | _numbers(reading) | _judgement(reading, scheme, matrix))
+        found += [at | row for row in moment_rows(moment.numbers, readings, scheme)]
     if observed.problem:
         found.append(origin | {"problem": f"{observed.problem} {observed.remedy}".strip()})
     elif not observed.whole:
         found.append(origin | {"problem": observed.note})
     return found
+
+
+def moment_rows(numbers: Sequence[int], readings: Sequence[FaceReading], scheme: Scheme) -> list[Row]:
+    """A row for each face seen at one time, or the one that says that there is none; without file, time and provenance."""
+    faces = zip(numbers, readings, strict=True)
+    return [{"face": number} | _numbers(reading) | _judgement(reading, scheme) for number, reading in faces] or [{"problem": NO_FACE}]
+
+
+def in_scheme(reading: FaceReading, scheme: Scheme) -> FaceReading:
+    """The reading in a scheme's labels; its prediction set begins with the label that is likeliest now."""
+    merged = np.array(reading.probabilities, dtype=np.float64) @ scheme.matrix(reading.labels)
+    order = np.argsort(-merged, kind="stable").tolist()
+    # several unlikely emotions may add up to the likeliest label, which is then possible too
+    possible = {scheme.labels[order[0]], *scheme.merge_set(reading.prediction_set)}
+    return replace(
+        reading,
+        labels=scheme.labels,
+        probabilities=tuple(merged.tolist()),
+        prediction_set=tuple(scheme.labels[i] for i in order if scheme.labels[i] in possible),
+    )
 
 
 def _numbers(reading: FaceReading) -> Row:
@@ -355,22 +375,20 @@ def _numbers(reading: FaceReading) -> Row:
     }
 
 
-def _judgement(reading: FaceReading, scheme: Scheme, matrix: NDArray[np.float32]) -> Row:
+def _judgement(reading: FaceReading, scheme: Scheme) -> Row:
     """Probabilities in the scheme's labels, and what they say unless the face has a problem."""
-    merged = np.array(reading.probabilities, dtype=np.float64) @ matrix
-    row: Row = {f"p_{label}": round(float(p), 6) for label, p in zip(scheme.labels, merged, strict=True)}
+    judged = in_scheme(reading, scheme)
+    shares = dict(zip(judged.labels, judged.probabilities, strict=True))
+    row: Row = {f"p_{label}": round(share, 6) for label, share in shares.items()}
     if reading.problem:
         return row | {"problem": reading.problem}
-    order = np.argsort(-merged, kind="stable")
-    first, second = int(order[0]), int(order[1])
-    # several unlikely emotions may add up to the likeliest label, which is then possible too
-    possible = {scheme.labels[first], *scheme.merge_set(reading.prediction_set)}
+    first, second = sorted(shares, key=lambda label: -shares[label])[:2]
     return row | {
-        "emotion": scheme.labels[first],
-        "confidence": round(float(merged[first]), 6),
-        "runner_up": scheme.labels[second],
-        "runner_up_probability": round(float(merged[second]), 6),
-        "prediction_set": "; ".join(scheme.labels[i] for i in order if scheme.labels[i] in possible),
+        "emotion": first,
+        "confidence": round(shares[first], 6),
+        "runner_up": second,
+        "runner_up_probability": round(shares[second], 6),
+        "prediction_set": "; ".join(judged.prediction_set),
     }
 
 
@@ -389,7 +407,16 @@ Colour = tuple[int, int, int]
 Corners = tuple[int, int, int, int]  # left, top, right, bottom
 
 
-def annotate(image_bgr: Image, readings: Sequence[FaceReading], numbers: Sequence[int], scheme: str | Scheme | None = None) -> Image:
+def annotate(
+    image_bgr: Image,
+    readings: Sequence[FaceReading],
+    numbers: Sequence[int],
+    scheme: str | Scheme | None = None,
+    *,
+    by_person: bool = False,
+    panels: bool = True,
+    most_bars: int | None = None,
+) -> Image:
     """Draw every face's box, number, likeliest emotion and bars of its probabilities into a copy of the picture.
 
     A face with a problem gets a grey box and the reason instead. Sizes grow with the picture; a picture whose short side is
@@ -401,6 +428,9 @@ def annotate(image_bgr: Image, readings: Sequence[FaceReading], numbers: Sequenc
     readings : the faces
     numbers : one per face
     scheme : a label scheme or its name; None for the finest that the readings' labels allow
+    by_person : whether boxes have the colour of the person instead of that of the likeliest emotion
+    panels : whether emotions are drawn, not only boxes and numbers
+    most_bars : at most so many bars for a face, the likeliest; fewer where there are many faces
 
     Returns
     -------
@@ -415,15 +445,35 @@ def annotate(image_bgr: Image, readings: Sequence[FaceReading], numbers: Sequenc
     shown = next(bars for faces, bars in _BARS_BY_FACES if len(readings) <= faces)
     judged = [_merged(reading, scheme) for reading in readings]
     for reading, bars, number, box in zip(readings, judged, numbers, boxes, strict=True):
-        pen.box(box, number, _OTHER_COLOUR if reading.problem else COLOURS.get(bars[0][0], _OTHER_COLOUR))
+        colour = person_colour(number) if by_person else COLOURS.get(bars[0][0], _OTHER_COLOUR)
+        pen.box(box, number, _OTHER_COLOUR if reading.problem else colour)
+    if not panels:
+        return pen.canvas
     # panels last, so that no box crosses what is to be read
     for reading, bars, number, box in zip(readings, judged, numbers, boxes, strict=True):
         if reading.problem:
             pen.panel(box, [f"Face {number}", *textwrap.wrap(_plain(reading.problem), 30)], [])
         else:
-            share = f", {bars[0][1]:.0%}" if shown == 0 else ""
-            pen.panel(box, [f"Face {number} looks like {_plain(bars[0][0])}{share}"], bars[:shown])
+            drawn = bars[:shown][:most_bars]
+            share = "" if drawn else f", {bars[0][1]:.0%}"
+            pen.panel(box, [f"Face {number} looks like {_plain(bars[0][0])}{share}"], drawn)
     return pen.canvas
+
+
+def headline(image_bgr: Image, text: str, colour: str) -> None:
+    """Write one line across the foot of the picture itself, to be read from the back row.
+
+    Letters are an eighth of the picture's height, less where the line would not fit its width. `colour` is that of the stroke under it.
+    """
+    height, width = image_bgr.shape[:2]
+    text, capital_px = _plain(text), 21  # height of a capital letter at scale 1
+    scale = min(height / 8 / capital_px, 0.96 * width / cv2.getTextSize(text, _FONT, 1.0, 1)[0][0])
+    thick = max(1, round(2 * scale))
+    (text_width, text_height), below = cv2.getTextSize(text, _FONT, scale, thick)
+    band = image_bgr[max(height - text_height - 2 * below, 0) :]
+    band[:] = band // 5
+    cv2.putText(image_bgr, text, ((width - text_width) // 2, height - round(1.2 * below)), _FONT, scale, _WHITE, thick, cv2.LINE_AA)
+    cv2.rectangle(image_bgr, (0, height - max(3, height // 60)), (width, height), _bgr(colour), cv2.FILLED)
 
 
 def annotated_video(
@@ -541,16 +591,25 @@ class _Pen:
         below, across = (side - 1 for side in self.canvas.shape[:2])
         left, top, right, bottom = box
         gap = self.px(6)
-        beside = [(right + gap, top), (left - gap - width, top), (left, bottom + gap), (left, top - gap - height)]
-        grid = [(x, y) for y in np.linspace(0, below - height, 15) for x in np.linspace(0, across - width, 15)]
-        corners = np.clip(np.array([*beside, *grid]), 0, np.maximum([across - width, below - height], 0)).astype(int)
-        ends = corners + np.array([width, height])
-
         taken = np.array(self.taken).reshape(-1, 2, 2)
-        shared = np.minimum(ends[:, None], taken[:, 1]) - np.maximum(corners[:, None], taken[:, 0])
-        hidden = shared.clip(0).prod(axis=2).sum(axis=1) / (width * height)
-        away = np.maximum(np.maximum(corners - (right, bottom), (left, top) - ends), 0).max(axis=1) / max(below, across)
-        x, y = corners[np.argmin(4 * hidden + away)].tolist()
+
+        def best(places: NDArray[np.float64]) -> tuple[float, int, int]:
+            """How much is hidden at the best place, its left and top."""
+            corners = np.clip(places, 0, np.maximum([across - width, below - height], 0)).astype(int)
+            ends = corners + np.array([width, height])
+            shared = np.minimum(ends[:, None], taken[:, 1]) - np.maximum(corners[:, None], taken[:, 0])
+            hidden = shared.clip(0).prod(axis=2).sum(axis=1) / (width * height)
+            away = np.maximum(np.maximum(corners - (right, bottom), (left, top) - ends), 0).max(axis=1) / max(below, across)
+            index = int(np.argmin(4 * hidden + away))
+            return float(hidden[index]), int(corners[index, 0]), int(corners[index, 1])
+
+        beside = np.array(
+            [(right + gap, top), (left - gap - width, top), (left, bottom + gap), (left, top - gap - height)], dtype=np.float64
+        )
+        hides, x, y = best(beside)
+        if hides:
+            xs, ys = np.meshgrid(np.linspace(0, across - width, 15), np.linspace(0, below - height, 15))
+            _, x, y = best(np.concatenate([beside, np.column_stack([xs.ravel(), ys.ravel()])]))
         self.taken.append((x, y, x + width, y + height))
         area = self.canvas[y : y + height, x : x + width]
         area[:] = area // 5

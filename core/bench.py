@@ -28,7 +28,7 @@ from core.inference import EmotionAnalyzer
 from core.places import SHIPPED
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 PORTRAIT = SHIPPED / "data" / "astronaut.jpg"
 FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 640, 480
@@ -228,7 +228,7 @@ def measure_start_up(app: Path = SHIPPED / "app.py", rounds: int = 5) -> StartUp
         one_line = Path(folder) / "app.py"
         one_line.write_text('import streamlit; streamlit.title("Empty")\n', encoding="utf-8")
         try:
-            browser = playwright.chromium.launch(executable_path=_chromium())
+            browser = playwright.chromium.launch(executable_path=chromium_program())
         except Error:
             return StartUp(None, None, None, heavy, "No Chromium was found, so no page was opened in a browser.")
         for turn in range(rounds + 1):
@@ -357,37 +357,54 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
 
 
-def _chromium() -> str | None:
+def chromium_program() -> str | None:
     """The program that CHROMIUM names, or the first on this system; None for the one that Playwright may have brought along."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     return next((program for name in names if name and (program := shutil.which(name))), None)
 
 
-def _until_title(browser: Browser, script: Path, home: Path) -> float:
-    """Seconds from starting Streamlit until the page's title is visible."""
-    from playwright.sync_api import Error
+@contextmanager
+def running_app(script: Path, home: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A Streamlit app in a process of its own, whose users' data go to `home`: its address, which may not answer yet, and the process.
 
+    settings : more variables of its environment
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ["--server.headless=true", f"--server.port={port}", "--server.address=127.0.0.1", "--browser.gatherUsageStats=false"]
     command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
-    page = browser.new_page()
-    surroundings = os.environ | {"EMOTION_LAB_HOME": str(home)}
+    surroundings = os.environ | {"EMOTION_LAB_HOME": str(home)} | settings
     quiet = subprocess.DEVNULL
-    start = time.perf_counter()
     with subprocess.Popen(command, cwd=script.parent, stdout=quiet, stderr=quiet, env=surroundings) as server:  # noqa: S603  # our own code
         try:
-            while True:
-                try:
-                    page.goto(f"http://127.0.0.1:{port}")
-                    break
-                except Error:  # not listening yet
-                    if server.poll() is not None or time.perf_counter() - start > _PATIENCE_S:
-                        raise RuntimeError(f"Streamlit did not start with {script.name}") from None
-                    time.sleep(0.02)
-            page.locator("h1").first.wait_for(state="visible", timeout=_PATIENCE_S * 1000)
-            return time.perf_counter() - start
+            yield f"http://127.0.0.1:{port}", server
         finally:
-            page.close()
             server.terminate()
+
+
+def open_page(page: Page, url: str, server: subprocess.Popen[bytes]) -> None:
+    """Go to a page of an app that has just been started."""
+    from playwright.sync_api import Error
+
+    give_up_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            page.goto(url)
+            return
+        except Error:  # not listening yet
+            if server.poll() is not None or time.monotonic() > give_up_s:
+                raise RuntimeError("Streamlit did not start") from None
+            time.sleep(0.02)
+
+
+def _until_title(browser: Browser, script: Path, home: Path) -> float:
+    """Seconds from starting Streamlit until the page's title is visible."""
+    page = browser.new_page()
+    start = time.perf_counter()
+    with running_app(script, home) as (url, server):
+        open_page(page, url, server)
+        page.locator("h1").first.wait_for(state="visible", timeout=_PATIENCE_S * 1000)
+        took_s = time.perf_counter() - start
+        page.close()
+        return took_s

@@ -83,15 +83,15 @@ def probability_bars(labels: Sequence[str], probabilities: Sequence[float], pred
     prediction_set
         The labels that cannot be ruled out, likeliest first: drawn bold and strong, the others faint.
     """
-    words = (
-        f"The expression looks like {in_words(prediction_set)}. "
-        + ", ".join(
-            f"{label} {percent(share)}" for label, share in sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
-        )
-        + "."
-    )
     texts = [percent(share) for share in probabilities]
-    return Chart(_bars(labels, probabilities, texts, 1.0, strong=prediction_set), words)
+    figure = _bars(labels, probabilities, texts, 1.0, strong=prediction_set)
+    return Chart(figure, probability_words(labels, probabilities, prediction_set))
+
+
+def probability_words(labels: Sequence[str], probabilities: Sequence[float], prediction_set: Sequence[str]) -> str:
+    """“The expression looks like happiness, or possibly surprise. happiness 80%, surprise 15%, …”"""
+    ranked = sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
+    return f"The expression looks like {in_words(prediction_set)}. {', '.join(f'{label} {percent(share)}' for label, share in ranked)}."
 
 
 def seconds_bars(labels: Sequence[str], seconds: Sequence[float]) -> Chart:
@@ -144,9 +144,14 @@ def share_bar(labels: Sequence[str], shares: Sequence[float]) -> Chart:
     figure.update_layout(barmode="stack", height=112)
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False)
+    return Chart(_calm(figure, legend=True), share_words(labels, shares))
+
+
+def share_words(labels: Sequence[str], shares: Sequence[float]) -> str:
+    """“Emotion shares: happiness 60%, neutral 40%.”"""
     ranked = sorted(zip(labels, shares, strict=True), key=lambda pair: -pair[1])
     named = ", ".join(f"{label} {share:.0%}" for label, share in ranked if share > 0)
-    return Chart(_calm(figure, legend=True), f"Emotion shares: {named or 'none'}.")
+    return f"Emotion shares: {named or 'none'}."
 
 
 def timeline(

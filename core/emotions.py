@@ -46,6 +46,14 @@ COLOURS: Mapping[str, str] = MappingProxyType(
 )
 """One colour per emotion, everywhere: the palette of Okabe and Ito (2008), with grey in place of black so that it shows on dark."""
 
+PERSON_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
+"""One colour per person, in the order of Okabe and Ito. They mean no emotion; the person's number always stands beside them."""
+
+
+def person_colour(number: int) -> str:
+    """The colour of the person with this number, counted from 1; after eight people they come again."""
+    return PERSON_COLOURS[(number - 1) % len(PERSON_COLOURS)]
+
 
 @dataclass(frozen=True, slots=True)
 class Scheme:

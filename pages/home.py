@@ -7,6 +7,12 @@ import streamlit as st
 # file, title, icon, what it is for
 CARDS = (
     (
+        "pages/live.py",
+        "Live camera",
+        ":material/videocam:",
+        "Watch what expressions look like as they happen, alone or before a room; record the numbers of those who have agreed to it.",
+    ),
+    (
         "pages/analyze.py",
         "Pictures and videos",
         ":material/image_search:",
@@ -95,7 +101,7 @@ def show_figures() -> None:
 with st.container(horizontal_alignment="center"), st.container(width=760):
     st.title("Emotion Lab")
     st.markdown(
-        "Emotion Lab finds the faces in your pictures and videos and says what each expression looks like. "
+        "Emotion Lab finds the faces in your pictures, videos and camera and says what each expression looks like. "
         "Every answer comes with how sure it is and with what else it could be. "
         "Everything happens on this computer; nothing is sent anywhere."
     )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ settings.load_profile("house")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that asks for a browser is a browser test, whether or not it says so."""
     for item in items:
-        if "chromium" in getattr(item, "fixturenames", ()):
+        if "start_chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
 
 
@@ -118,8 +118,8 @@ def is_healthy(url: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A running Chromium: the one that CHROMIUM names, or the first that this system has."""
+def start_chromium() -> Iterator[Callable[[Sequence[str]], Browser]]:
+    """Starts Chromium with more arguments: the one that CHROMIUM names, or the first that this system has."""
     named = os.environ.get("CHROMIUM")
     places = [named] if named else [shutil.which(name) for name in CHROMIUM_NAMES] + list(CHROMIUM_PLACES)
     program = next((place for place in places if place and Path(place).exists()), None)
@@ -132,9 +132,15 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
+        yield lambda more: playwright.chromium.launch(executable_path=program, headless=True, args=[*CHROMIUM_ARGUMENTS, *more])
+
+
+@pytest.fixture(scope="session")
+def chromium(start_chromium: Callable[[Sequence[str]], Browser]) -> Iterator[Browser]:
+    """A running Chromium."""
+    browser = start_chromium([])
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

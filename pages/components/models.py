@@ -23,7 +23,7 @@ def analyzer(card: ModelCard, detector: str) -> EmotionAnalyzer:
     return _loaded(card.name, detector, card.sha256)
 
 
-def choose_model(key: str) -> ModelCard:
+def choose_model(key: str, disabled: bool = False) -> ModelCard:
     """A picker of the installed models, the default first. Raises InputProblem when there is none."""
     cards = {card.name: card for card in installed_models()}
     if not cards:
@@ -35,12 +35,13 @@ def choose_model(key: str) -> ModelCard:
         format_func=lambda name: cards[name].title,
         key=key,
         persist_state="session",
-        help="What judges the expression. Changing it reads the faces found once more; it does not look for them again.",
+        disabled=disabled,
+        help="What judges the expression. Changing it does not look for faces again.",
     )
     return cards[name]
 
 
-def choose_detector(key: str) -> str:
+def choose_detector(key: str, disabled: bool = False) -> str:
     """A picker of the ways to find faces."""
     detectors = available_detectors()
     _forget_unless_among(key, list(detectors))
@@ -50,11 +51,12 @@ def choose_detector(key: str) -> str:
         format_func=lambda name: detectors[name],
         key=key,
         persist_state="session",
+        disabled=disabled,
         help="What finds the faces. Changing it looks for them again.",
     )
 
 
-def choose_scheme(key: str, labels: tuple[str, ...]) -> str | None:
+def choose_scheme(key: str, labels: tuple[str, ...], disabled: bool = False) -> str | None:
     """A picker of the label schemes that a model with `labels` can tell apart; None, and no picker, when it has labels of its own."""
     fitting = [name for name, scheme in SCHEMES.items() if all(set(parts) & set(labels) for parts in scheme.parts.values())]
     if not fitting:
@@ -67,6 +69,7 @@ def choose_scheme(key: str, labels: tuple[str, ...]) -> str | None:
         required=True,
         key=key,
         persist_state="session",
+        disabled=disabled,
         help="How many emotions to report. Nothing is analysed again.",
     )
     chosen = name or fitting[0]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.emotions import COLOURS, EMOTIONS, LABEL_SETS, SCHEMES, in_words, scheme_named
+from core.emotions import COLOURS, EMOTIONS, LABEL_SETS, SCHEMES, in_words, person_colour, scheme_named
 from core.errors import InputProblem
 
 
@@ -51,3 +51,10 @@ def test_an_unknown_scheme_is_refused_with_those_there_are():
 def test_a_prediction_set_reads_as_a_sentence():
     assert in_words(("happiness",)) == "happiness"
     assert in_words(("happiness", "surprise", "fear")) == "happiness, or possibly surprise or fear"
+
+
+def test_eight_people_have_colours_of_their_own_and_the_ninth_has_the_first():
+    colours = [person_colour(number) for number in range(1, 10)]
+
+    assert len(set(colours)) == 8
+    assert colours[8] == colours[0] == "#E69F00"

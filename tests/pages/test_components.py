@@ -5,11 +5,15 @@ import io
 import threading
 import time
 import zipfile
+from types import SimpleNamespace
 
 import pytest
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.media_file_storage import MediaFileStorageError
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
 from core.errors import InputProblem
-from pages.components.downloads import zipped
+from pages.components.downloads import KEPT_S, _leave_time_to_fetch, zipped
 from pages.components.jobs import Job, left
 from pages.components.words import count, plain, short
 from pages.components.workbench import Workbench, _looked_through
@@ -98,6 +102,28 @@ def test_files_of_one_name_all_get_into_the_zip():
     archive = zipfile.ZipFile(io.BytesIO(zipped([("a.png", b"1"), ("A.png", b"2"), ("a.png", b"3")])))
 
     assert {name: archive.read(name) for name in archive.namelist()} == {"a.png": b"1", "A (2).png": b"2", "a (3).png": b"3"}
+
+
+def test_a_file_that_was_made_for_a_download_is_still_there_when_pages_ran_again(monkeypatch):
+    store = MemoryMediaFileStorage("/media")
+    files = MediaFileManager(store)
+    monkeypatch.setattr("streamlit.runtime.get_instance", lambda: SimpleNamespace(media_file_mgr=files))
+    now_s = [1000.0]
+    monkeypatch.setattr("pages.components.downloads.time.monotonic", lambda: now_s[0])
+    _leave_time_to_fetch()
+    _leave_time_to_fetch()
+    monkeypatch.setattr("streamlit.runtime.media_file_manager._get_session_id", lambda: "session")
+    made = files.execute_deferred(files.add_deferred(lambda: b"table", "text/csv", "button", file_name="a.csv"))
+    name = made.rpartition("/")[2]
+
+    for _ in range(10):
+        files.remove_orphaned_files()
+    assert store.get_file(name).content == b"table"
+
+    now_s[0] += KEPT_S
+    files.remove_orphaned_files()
+    with pytest.raises(MediaFileStorageError):
+        store.get_file(name)
 
 
 def test_what_is_neither_picture_nor_video_is_refused_and_the_others_are_kept():

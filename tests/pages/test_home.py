@@ -35,7 +35,10 @@ def test_home_says_what_it_cannot_do_and_what_it_is_not_for(home):
 
 
 def test_every_card_leads_to_a_page_that_exists(home):
-    assert [link.label for link in home.get("page_link")] == [":primary[**Open pictures and videos**]"]
+    assert [link.label for link in home.get("page_link")] == [
+        ":primary[**Open live camera**]",
+        ":primary[**Open pictures and videos**]",
+    ]
 
 
 def test_the_figures_are_those_of_the_default_models_card(home):

@@ -193,7 +193,7 @@ def _said(page: Page) -> tuple[float, float, str]:
     """(analysed a second, age in ms, what the first person looks like) as the page says them now; NaN and "" where it says none."""
     text = page.locator("body").inner_text()
     analysed = re.search(r"Analysed\s+(\d+) / s", text)
-    age = re.search(r"Age of the result\s+(\d+) ms", text)
+    age = re.search(r"Age\s+(\d+) ms", text)
     label = re.search(r"looks like (\w+)", text)
     return (
         float(analysed[1]) if analysed else float("nan"),

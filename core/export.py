@@ -104,7 +104,7 @@ def export(folder: Path, settings_file: Path) -> ModelCard:
 
 def _draft(name: str, label_set: str, settings: Mapping[str, Any]) -> ModelCard:
     """The card before anything was measured."""
-    title = "FER+: eight emotions, by crowd votes" if label_set == "ferplus" else "FER-2013: its seven labels"
+    title = "FER+, eight emotions" if label_set == "ferplus" else "FER-2013, seven emotions"
     return ModelCard(
         name=name,
         version=settings["version"],

@@ -721,7 +721,10 @@ def _ice_problem(where: str, what: str) -> InputProblem:
 
 
 def camera_limit(environ: Mapping[str, str]) -> int:
-    """How many cameras may run at once: EMOTION_LAB_CAMERAS, or one for each processor. Raises InputProblem when that is no whole number from 1."""
+    """How many cameras may run at once: EMOTION_LAB_CAMERAS, or one for each processor.
+
+    Raises InputProblem when that is no whole number from 1.
+    """
     text = environ.get(CAMERAS_SETTING, "").strip()
     if not text:
         return os.cpu_count() or 1

@@ -130,16 +130,11 @@ def show_numbers(visit: Visit) -> None:
     if visit.view is None:
         return
     now = visit.view.now()
-    for place, (label, value) in zip(
-        st.columns(3),
-        (
-            ("Shown", f"{now.shown_hz:.0f} / s"),
-            ("Analysed", f"{now.analysed_hz:.0f} / s"),
-            ("Age of the result", "–" if math.isnan(now.age_ms) else f"{now.age_ms:.0f} ms"),
-        ),
-        strict=True,
-    ):
-        place.metric(label, value)
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Shown", f"{now.shown_hz:.0f} / s", width="content")
+        st.metric("Analysed", f"{now.analysed_hz:.0f} / s", width="content")
+        age = "–" if math.isnan(now.age_ms) else f"{now.age_ms:.0f} ms"
+        st.metric("Age", age, width="content", help="How old what is drawn into the picture is.")
     if now.failure:
         st.error(plain(now.failure), icon=":material/error:")
     if visit.no_route:

@@ -90,7 +90,7 @@ def test_a_recording_is_marked_stopped_and_taken_along(live):
     assert len(faces) > 10
     assert {row["emotion"] for row in faces} == {"happiness"}
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row["time_utc"]) for row in written)
-    assert [row["time_utc"] for row in written] == sorted(row["time_utc"] for row in written)
+    assert [row["time_utc"] for row in faces] == sorted(row["time_utc"] for row in faces)
 
 
 def test_a_recording_survives_a_reload_and_can_be_erased(live):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pages.components.entrance import enter_through_app
+
+enter_through_app()  # before the imports, which take a moment on a fresh server
+
 import io
 import math
 import tempfile
@@ -29,7 +33,6 @@ from core.timeline import seconds_per_label
 from core.video import thumbnail
 from pages.components import models
 from pages.components.downloads import offer, png, zipped
-from pages.components.entrance import enter_through_app
 from pages.components.faces import STILL, inked, show_chart, show_face, shown_numbers
 from pages.components.jobs import Job, Progress, watch
 from pages.components.problems import show_problems, shown_to_user
@@ -455,7 +458,6 @@ def show_what_is_open(bench: Workbench) -> None:
         st.button("Other files", key="analyze_other", icon=":material/upload:", on_click=bench.open, args=((),))
 
 
-enter_through_app()
 st.title("Pictures and videos")
 bench: Workbench = st.session_state.setdefault("analyze_bench", Workbench())
 settings = None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pages.components.entrance import enter_through_app
+
+enter_through_app()  # before the imports, which take a moment on a fresh server
+
 import math
 
 import streamlit as st
@@ -15,7 +19,6 @@ from pages.components import models
 from pages.components.camera import FINDINGS, NO_ROUTE, WORKS, Visit, ask_browser, stream, warmed
 from pages.components.consent import consent, withdraw
 from pages.components.downloads import offer, png
-from pages.components.entrance import enter_through_app
 from pages.components.faces import show_face
 from pages.components.film import Film
 from pages.components.people import show_people
@@ -202,7 +205,6 @@ def show_help(settings: Settings) -> None:
 
 # ---- the conversation -------------------------------------------------------------------------------------------------------
 
-enter_through_app()
 st.title("Live camera")
 visit: Visit = st.session_state.setdefault("live_visit", Visit())
 if not (purpose := consent("live", NOTICE)):

@@ -25,12 +25,11 @@ from numpy.typing import NDArray
 from core.errors import InputProblem
 from core.faces import HAAR_FILE, available_detectors, detector_named, frame_faces, measured_framing, overlaps
 from core.inference import EmotionAnalyzer
-from core.places import SHIPPED
+from core.places import EXAMPLE_PICTURE, SHIPPED
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PORTRAIT = SHIPPED / "data" / "astronaut.jpg"
 FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 640, 480
 BATCHES = (1, 8, 32)
 HEAVY = ("tensorflow", "keras", "torch")
@@ -110,9 +109,11 @@ class FaceFinding:
 
 def example_frame() -> NDArray[np.uint8]:
     """A 640×480 picture with one real face: the example portrait, as high as the frame, on grey. BGR uint8 [480, 640, 3]."""
-    portrait = cv2.imread(str(PORTRAIT))
+    portrait = cv2.imread(str(EXAMPLE_PICTURE))
     if portrait is None:
-        raise InputProblem(f"The example “{PORTRAIT.name}” is missing from the folder “data”.", "Fetch the whole of Emotion Lab again.")
+        raise InputProblem(
+            f"The example “{EXAMPLE_PICTURE.name}” is missing from the folder “data”.", "Fetch the whole of Emotion Lab again."
+        )
     frame = np.full((FRAME_HEIGHT_PX, FRAME_WIDTH_PX, 3), 128, np.uint8)
     left = (FRAME_WIDTH_PX - FRAME_HEIGHT_PX) // 2
     frame[:, left : left + FRAME_HEIGHT_PX] = cv2.resize(portrait, (FRAME_HEIGHT_PX, FRAME_HEIGHT_PX), interpolation=cv2.INTER_AREA)

@@ -34,7 +34,8 @@ CHROMIUM_ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # every page is somebody's only one
+)
+EACH_IN_FRONT = (  # every page is somebody's only one
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
@@ -144,7 +145,8 @@ def measure_camera(
         y4m = write_y4m(Path(folder) / "camera.y4m", pictures)
         try:
             browser = playwright.chromium.launch(
-                executable_path=chromium_program(), args=[*CHROMIUM_ARGUMENTS, *camera_arguments(y4m)], ignore_default_args=["--mute-audio"]
+                executable_path=chromium_program(),
+                args=[*CHROMIUM_ARGUMENTS, *EACH_IN_FRONT, *camera_arguments(y4m)],
             )
         except Error:
             raise InputProblem("The live camera is measured in a browser, and none was found.", "Install Chromium or Chrome.") from None

@@ -473,7 +473,7 @@ class LiveView:
 
     def _work(self) -> None:
         while (frame := self._next_frame()) is not None:
-            analyzer, began_s = self.analyzer, time.monotonic()
+            analyzer, began_s = self.analyzer, self._clock()
             try:
                 self._analyse(frame, analyzer)
             except Exception:  # noqa: BLE001 whatever it is, the picture goes on and the visitor is told
@@ -484,7 +484,7 @@ class LiveView:
                     self._lock.notify_all()
                 if not known:
                     _log.exception("A picture of the camera could not be analysed.")
-            self._rest(time.monotonic() - began_s)
+            self._rest(self._clock() - began_s)
         _at_work.discard(self)
 
     def _rest(self, spent_s: float) -> None:

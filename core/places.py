@@ -11,6 +11,10 @@ SHIPPED = Path(__file__).resolve().parent.parent
 """The folder of the product: `models/` and `data/` in it are read-only."""
 
 
+EXAMPLE_PICTURE = SHIPPED / "data" / "astronaut.jpg"
+EXAMPLE_VIDEO = SHIPPED / "data" / "example.mp4"
+
+
 def home() -> Path:
     """The user's own data folder: EMOTION_LAB_HOME, or where this system keeps application data. May not exist yet."""
     chosen = os.environ.get("EMOTION_LAB_HOME")

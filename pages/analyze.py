@@ -27,7 +27,7 @@ from core.errors import InputProblem
 from core.faces import Box
 from core.inference import EmotionAnalyzer, FaceReading
 from core.pictures import kind_of, read_picture
-from core.places import SHIPPED
+from core.places import EXAMPLE_PICTURE
 from core.reports import to_csv, to_json
 from core.timeline import seconds_per_label
 from core.video import thumbnail
@@ -36,10 +36,10 @@ from pages.components.downloads import offer, png, zipped
 from pages.components.faces import STILL, inked, show_chart, show_face, shown_numbers
 from pages.components.jobs import Job, Progress, watch
 from pages.components.problems import show_problems, shown_to_user
+from pages.components.sliders import choose_step
 from pages.components.words import count, plain, short
 from pages.components.workbench import Given, Way, Workbench
 
-EXAMPLE = SHIPPED / "data" / "astronaut.jpg"
 RATES = {"1": 1.0, "2": 0.5, "5": 0.2, "10": 0.1, "all": 0.0}  # pictures per second → seconds between them
 SMOOTHINGS = {"off": 0.0, "¼ s": 0.25, "½ s": 0.5, "1 s": 1.0, "2 s": 2.0}
 PAGE_SIZE = 12
@@ -61,25 +61,22 @@ class Settings:
             card = models.choose_model("analyze_model")
             self.scheme = chosen_scheme(models.choose_scheme("analyze_scheme", card.labels), card.labels)
             detector = models.choose_detector("analyze_detector")
-            rate = st.select_slider(
+            every_s = choose_step(
                 "Pictures per second of video",
-                list(RATES),
-                value="5",
-                key="analyze_rate",
-                persist_state="session",
-                help="More show shorter expressions and take longer. Changing it looks at the video again.",
+                RATES,
+                "5",
+                "analyze_rate",
+                "More show shorter expressions and take longer. Changing it looks at the video again.",
             )
-            smoothing = st.select_slider(
+            self.half_life_s = choose_step(
                 "Smoothing of videos",
-                list(SMOOTHINGS),
-                value="½ s",
-                key="analyze_smoothing",
-                persist_state="session",
-                help="After this time an earlier picture counts half. Nothing is analysed again.",
+                SMOOTHINGS,
+                "½ s",
+                "analyze_smoothing",
+                "After this time an earlier picture counts half. Nothing is analysed again.",
             )
         self.analyzer = models.analyzer(card, detector)
-        self.half_life_s = SMOOTHINGS[smoothing]
-        self.way = Way.of(self.analyzer, RATES[rate])
+        self.way = Way.of(self.analyzer, every_s)
 
 
 # ---- pictures ---------------------------------------------------------------------------------------------------------------
@@ -401,7 +398,7 @@ def take_folder(bench: Workbench) -> None:
 
 
 def take_example(bench: Workbench) -> None:
-    bench.open([(EXAMPLE.name, EXAMPLE.read_bytes())])
+    bench.open([(EXAMPLE_PICTURE.name, EXAMPLE_PICTURE.read_bytes())])
 
 
 def ask_for_files(bench: Workbench) -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 from core.analysis import annotate, chosen_scheme, provenance
 from core.live import LiveSettings
 from core.pictures import VIDEO_SUFFIXES, read_picture
-from core.places import SHIPPED
+from core.places import EXAMPLE_VIDEO
 from core.reports import to_csv
 from pages.components import models
 from pages.components.camera import FINDINGS, NO_ROUTE, WORKS, Visit, ask_browser, stream, warmed
@@ -24,9 +24,9 @@ from pages.components.film import Film
 from pages.components.people import show_people
 from pages.components.problems import show_problems, shown_to_user
 from pages.components.recording import list_recordings, show_recording, stop_recording
+from pages.components.sliders import choose_step
 from pages.components.words import count, plain
 
-EXAMPLE = SHIPPED / "data" / "example.mp4"
 SMOOTHINGS = {"off": 0.0, "0.1 s": 0.1, "0.3 s": 0.3, "1 s": 1.0, "2 s": 2.0}
 FROM_CAMERA, FROM_FILE, FROM_EXAMPLE = "My camera", "A video file", "The example"
 
@@ -71,14 +71,13 @@ class Settings:
             card = models.choose_model("live_model", disabled=recording)
             self.scheme = chosen_scheme(models.choose_scheme("live_scheme", card.labels, disabled=recording), card.labels)
             detector = models.choose_detector("live_detector", disabled=recording)
-            smoothing = st.select_slider(
+            self.half_life_s = choose_step(
                 "Smoothing",
-                list(SMOOTHINGS),
-                value="0.3 s",
-                key="live_smoothing",
-                persist_state="session",
+                SMOOTHINGS,
+                "0.3 s",
+                "live_smoothing",
+                "After this time an earlier picture counts half. More is calmer, less is quicker.",
                 disabled=recording,
-                help="After this time an earlier picture counts half. More is calmer, less is quicker.",
             )
             mirror = switch("Mirror", True, "live_mirror", "Show the camera's picture as a mirror does. Numbers stay the same.")
             overlay = switch("Draw into the picture", True, "live_overlay", "Boxes, numbers and the likeliest emotions.")
@@ -87,7 +86,6 @@ class Settings:
                 st.caption("Model, labels and smoothing stay as they are until the recording ends.")
             st.button("Withdraw my agreement", key="live_withdraw", on_click=leave, args=(visit,), icon=":material/undo:")
             self.analyzer = warmed(models.analyzer(card, detector))
-        self.half_life_s = SMOOTHINGS[smoothing]
         self.provenance = provenance(self.analyzer, {"half_life_s": self.half_life_s, "source": self.source})
         self.live = LiveSettings(
             scheme=self.scheme.name if self.scheme.name != "own" else None,
@@ -115,7 +113,7 @@ def show_video(visit: Visit, settings: Settings) -> None:
     """The camera's picture, or that of a film where one is wanted."""
     film = None
     if settings.source == FROM_EXAMPLE:
-        film = Film(EXAMPLE.name, EXAMPLE.read_bytes())
+        film = Film(EXAMPLE_VIDEO.name, EXAMPLE_VIDEO.read_bytes())
     elif settings.source == FROM_FILE:
         upload = st.file_uploader("The video to play", type=sorted(VIDEO_SUFFIXES), key="live_film", disabled=visit.running)
         if upload is None:

@@ -32,16 +32,6 @@ CHROMIUM_PLACES = (
     r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",  # which Chromium demands when it runs as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 settings.register_profile("house", deadline=None)  # a busy machine is no failure
 settings.load_profile("house")
 
@@ -130,6 +120,8 @@ def start_chromium() -> Iterator[Callable[[Sequence[str]], Browser]]:
             else "Chromium or Chrome is not installed; CHROMIUM may name its program."
         )
     from playwright.sync_api import sync_playwright
+
+    from core.camera_bench import CHROMIUM_ARGUMENTS
 
     with sync_playwright() as playwright:
         yield lambda more: playwright.chromium.launch(executable_path=program, headless=True, args=[*CHROMIUM_ARGUMENTS, *more])

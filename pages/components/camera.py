@@ -26,7 +26,7 @@ from core.errors import InputProblem
 from core.inference import EmotionAnalyzer
 from core.live import LiveSettings, LiveView, Seats, camera_limit, ice_servers, most_shown_hz
 from core.pictures import read_picture
-from core.places import SHIPPED
+from core.places import EXAMPLE_PICTURE
 from core.recordings import Recorder
 from pages.components.film import Film, player
 
@@ -34,8 +34,6 @@ CAMERA, PLAYER = "live_camera", "live_player"  # the same under two names: a run
 CONSTRAINTS = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 30}}, "audio": False}
 VIDEO = {"autoPlay": True, "controls": True, "muted": True, "style": {"width": "100%"}}
 NO_PICTURE_AFTER_S = 10.0
-
-PORTRAIT = SHIPPED / "data" / "astronaut.jpg"
 
 FINDINGS: dict[str, InputProblem] = {
     "insecure": InputProblem(
@@ -110,7 +108,7 @@ def seats() -> Seats:
 @st.cache_resource(show_spinner="Warming up the model…", max_entries=8)
 def _warm(sha256: str, detector: str, _analyzer: EmotionAnalyzer) -> None:
     del sha256, detector
-    _analyzer.analyze(read_picture(PORTRAIT.name, PORTRAIT.read_bytes()).image_bgr)
+    _analyzer.analyze(read_picture(EXAMPLE_PICTURE.name, EXAMPLE_PICTURE.read_bytes()).image_bgr)
 
 
 def warmed(analyzer: EmotionAnalyzer) -> EmotionAnalyzer:

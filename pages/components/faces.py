@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from core.analysis import in_scheme
 from core.charts import Chart, probability_bars
 from core.emotions import Scheme, in_words
 from core.inference import FaceReading
@@ -21,32 +21,11 @@ INK, INK_ON_DARK = "#1B2A31", "#EAF0F2"
 STILL = {"displayModeBar": False, "responsive": True}
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A reading in the labels of a scheme; the prediction set likeliest first."""
-
-    labels: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    prediction_set: tuple[str, ...]
-
-    @classmethod
-    def of(cls, reading: FaceReading, scheme: Scheme) -> Report:
-        merged = scheme.merge(np.array(reading.probabilities, np.float32), reading.labels)
-        share = dict(zip(scheme.labels, merged.tolist(), strict=True))
-        possible = sorted(scheme.merge_set(reading.prediction_set), key=lambda label: -share[label])
-        return cls(scheme.labels, tuple(share.values()), tuple(possible))
-
-    @property
-    def label(self) -> str:
-        """The likeliest."""
-        return self.labels[int(np.argmax(self.probabilities))]
-
-
 def sentence(reading: FaceReading, scheme: Scheme) -> str:
     """“The expression looks like **happiness**, or possibly surprise.”, or why there is no such sentence."""
     if reading.problem:
         return f":material/visibility_off: Not read: {plain(reading.problem)}"
-    first, *others = Report.of(reading, scheme).prediction_set
+    first, *others = in_scheme(reading, scheme).prediction_set
     return f"The expression looks like **{first}**{in_words(['', *others]) if others else ''}."
 
 
@@ -80,8 +59,8 @@ def show_face(reading: FaceReading, number: int, scheme: Scheme, key: str) -> No
                 st.markdown(f"**Face {number}**")
                 st.markdown(sentence(reading, scheme))
         if reading.usable:
-            report = Report.of(reading, scheme)
-            show_chart(probability_bars(report.labels, report.probabilities, report.prediction_set), key=f"{key}_bars")
+            judged = in_scheme(reading, scheme)
+            show_chart(probability_bars(judged.labels, judged.probabilities, judged.prediction_set), key=f"{key}_bars")
 
 
 def enlarged(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -92,4 +71,4 @@ def enlarged(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def shown_numbers(readings: Sequence[FaceReading], scheme: Scheme) -> list[str]:
     """For each face the label whose colour its box takes; “” for a face that could not be read."""
-    return [Report.of(reading, scheme).label if reading.usable else "" for reading in readings]
+    return [in_scheme(reading, scheme).label if reading.usable else "" for reading in readings]

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.drawings import Drawing, bars, last_minute, share_strip
-from core.emotions import person_colour
+from core.emotions import in_words, person_colour
 from core.live import History, Person
 from pages.components.faces import INK, INK_ON_DARK
 from pages.components.words import count
@@ -47,7 +47,7 @@ def sentence(person: Person) -> str:
     if person.problem:
         return f"Not read: {escape(person.problem)}"
     first, *others = (escape(label) for label in person.prediction_set or (person.label,))
-    return f"The expression looks like <strong>{first}</strong>{', or possibly ' + ' or '.join(others) if others else ''}."
+    return f"The expression looks like {in_words([f'<strong>{first}</strong>', *others])}."
 
 
 def show(drawing: Drawing) -> None:

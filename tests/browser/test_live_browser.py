@@ -38,6 +38,17 @@ def live(with_camera, app_url):
     context.close()
 
 
+def record(page, code):
+    """Open the camera, and begin a recording as soon as a face is read."""
+    press_start(page)
+    expect(page.get_by_text("The expression looks like happiness")).to_be_visible()
+    page.get_by_text("Record", exact=True).first.click()
+    page.get_by_role("textbox", name="Participant code").fill(code)
+    page.get_by_role("textbox", name="Participant code").press("Tab")
+    page.get_by_text("Everybody who can be seen has agreed to be recorded.").click()
+    page.get_by_role("button", name="Record").last.click()
+
+
 def rows(download):
     return list(csv.DictReader(io.StringIO(Path(download.path()).read_text("utf-8-sig"))))
 
@@ -68,13 +79,7 @@ def test_what_the_page_says_follows_what_the_camera_sees(live):
 
 
 def test_a_recording_is_marked_stopped_and_taken_along(live):
-    press_start(live)
-    expect(live.get_by_text("The expression looks like happiness")).to_be_visible()
-    live.get_by_text("Record", exact=True).first.click()
-    live.get_by_role("textbox", name="Participant code").fill("P07")
-    live.get_by_role("textbox", name="Participant code").press("Tab")
-    live.get_by_text("Everybody who can be seen has agreed to be recorded.").click()
-    live.get_by_role("button", name="Record").last.click()
+    record(live, "P07")
     expect(live.get_by_text(re.compile("Recording · [1-9]"))).to_be_visible()
     live.get_by_role("textbox", name="Marker").fill("=clip 3 starts")
     live.get_by_role("button", name="Mark").click()
@@ -94,13 +99,7 @@ def test_a_recording_is_marked_stopped_and_taken_along(live):
 
 
 def test_a_recording_survives_a_reload_and_can_be_erased(live):
-    press_start(live)
-    expect(live.get_by_text("The expression looks like happiness")).to_be_visible()
-    live.get_by_text("Record", exact=True).first.click()
-    live.get_by_role("textbox", name="Participant code").fill("P08")
-    live.get_by_role("textbox", name="Participant code").press("Tab")
-    live.get_by_text("Everybody who can be seen has agreed to be recorded.").click()
-    live.get_by_role("button", name="Record").last.click()
+    record(live, "P08")
     expect(live.get_by_text(re.compile("Recording · [2-9]"))).to_be_visible()
 
     live.reload()

@@ -168,7 +168,7 @@ def test_without_a_browser_only_the_imports_are_told(monkeypatch, tmp_path):
 
 
 def test_detectors_are_tried_on_a_datasets_faces(tmp_path):
-    portrait = cv2.imread(str(bench.PORTRAIT), cv2.IMREAD_GRAYSCALE)
+    portrait = cv2.imread(str(bench.EXAMPLE_PICTURE), cv2.IMREAD_GRAYSCALE)
     face = cv2.resize(portrait[60:210, 150:300], (48, 48), interpolation=cv2.INTER_AREA)
     pictures = [face, face[:, ::-1], np.zeros((48, 48), np.uint8), face]
     table = {

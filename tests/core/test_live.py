@@ -930,8 +930,7 @@ def test_the_portrait_looks_happy_live_too(begin: Begin, model: EmotionAnalyzer)
     assert np.abs(shown[middle, right - 1 : right + 3].astype(int) - bgr(PERSON_COLOURS[0])).max(axis=1).min() < 8
 
 
-def test_four_viewers_of_one_model_see_what_one_sees(model: EmotionAnalyzer, monkeypatch):
-    monkeypatch.setattr("core.live.rest_s", lambda spent_s, views, processors: 0.0)  # every picture is to be analysed
+def test_four_viewers_of_one_model_see_what_one_sees(model: EmotionAnalyzer):
     image = cv2.imread(str(PORTRAIT))
     expected = model.analyze(image)[0].probabilities
     views = [LiveView(model, BARE, clock=Clock(), patience_s=60.0) for _ in range(4)]
